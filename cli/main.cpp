@@ -1,0 +1,63 @@
+// planner: does this model fit, how fast will it be. Each command is a file of its own.
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <clocale>
+#include <cstdio>
+#include <string>
+
+#include "command.h"
+#include "planner/error.h"
+
+#ifndef PLANNER_VERSION
+#error "PLANNER_VERSION is set by the build"
+#endif
+
+namespace {
+
+using namespace planner;
+using cli::Status;
+
+/// One line on standard error, and the status that belongs to the kind of error.
+Status report(const Error& error) {
+  std::fprintf(stderr, "planner: %s\n", error.what());
+  return error.kind() == ErrorKind::invalid_file ? Status::invalid_file : Status::usage;
+}
+
+Status run(int argc, char** argv) {
+  CLI::App program("Does this language model fit on that hardware, what does every byte go to, how fast will it be.", "planner");
+  program.set_version_flag("--version", std::string("planner ") + PLANNER_VERSION);
+  program.require_subcommand(1);
+  const cli::Command commands[] = {cli::add_estimate(program), cli::add_batch(program),   cli::add_models(program), cli::add_gpus(program),
+                                   cli::add_quants(program),   cli::add_engines(program), cli::add_show(program),   cli::add_inspect(program)};
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    program.exit(e);  // --help, --version
+    return Status::answered;
+  } catch (const CLI::ParseError& e) {
+    std::fprintf(stderr, "planner: %s (try --help)\n", e.what());
+    return Status::usage;
+  }
+  try {
+    for (const auto& command : commands) {
+      if (command.app->parsed()) return command.run();
+    }
+  } catch (const Error& e) {
+    return report(e);
+  }
+  return Status::usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::setlocale(LC_CTYPE, "");
+  try {
+    return static_cast<int>(run(argc, argv));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "planner: internal error: %s\n", e.what());
+    return 70;
+  }
+}

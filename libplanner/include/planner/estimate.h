@@ -1,0 +1,143 @@
+/// The one call: a model, a quantization, devices and a workload in, a full explained answer out. The command line and every other front end ask
+/// here.
+///
+///     planner::EstimateRequest request;
+///     request.model = "deepseek-r1-distill-qwen-1.5b";
+///     request.quantization = "Q4_K_M";
+///     request.devices = {"rtx 4090"};
+///     request.context = 131072;
+///     const auto answer = planner::estimate(request, planner::Catalog::builtin());
+///     answer.memory->total_bytes();          // bytes over all devices
+///     answer.throughput->decode_tokens_per_s;
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "planner/catalog.h"
+#include "planner/memory.h"
+#include "planner/throughput.h"
+#include "planner/workload.h"
+
+namespace planner {
+
+/// What is asked. Absent fields take the engine's or the contract's default.
+struct EstimateRequest {
+  std::string model;                      ///< id, Hugging Face id, alias, or a path: .gguf, config.json, a folder with one
+  std::string quantization;               ///< empty: the whole table of quantizations (or the file's own)
+  std::vector<std::string> devices;       ///< empty: one device without a limit, and the ranking of all
+  std::int64_t device_count = 1;          ///< repeats the one device given
+  std::string engine = "llama.cpp";       ///< NAME or NAME@VERSION
+  std::string backend;                    ///< empty: the device vendor's own
+  std::optional<std::int64_t> context, depth, prompt, cached_prompt, concurrency, batch, ubatch;
+  std::string kv_type_k, kv_type_v;       ///< empty: the engine's default
+  FlashAttention flash_attention = FlashAttention::automatic;
+  bool swa_full = false, kv_unified = false, kv_offload = true;
+  std::optional<std::int64_t> gpu_layers;  ///< absent: as many as fit
+  std::int64_t n_cpu_moe = 0;             ///< the experts of the first N layers stay on the host
+  std::optional<std::int64_t> reserve_bytes;  ///< kept by driver and desktop, per device; absent: the platform's figure
+  std::optional<double> memory_fraction;  ///< of engines with a pool
+  bool solve = true;                      ///< largest context, best quantization ... (Fit's solved fields)
+  bool explain = false;                   ///< fill Estimate::explain
+};
+
+struct ModelSummary {
+  std::string id, name, hf_id, architecture;
+  ParameterCounts parameters;
+  std::int64_t layers = 0, kv_layers = 0;
+  std::optional<std::int64_t> context_max;
+};
+
+struct QuantizationSummary {
+  std::string name;
+  double bits_per_weight = 0;
+  std::int64_t file_size_bytes = 0;  ///< 0: not a GGUF file, or not known
+  std::int64_t tensor_bytes = 0;
+};
+
+enum class Verdict : std::uint8_t { fits, tight, offload, no };
+[[nodiscard]] std::string_view to_string(Verdict verdict);
+
+/// One knob turned by one step.
+struct Knob {
+  std::string knob;  ///< "quantization", "context", "kv_type", "concurrency", "gpu_layers", "gpus"
+  std::string step;  ///< "Q4_K_M -> Q4_K_S"
+  std::int64_t bytes_freed = 0;      ///< on the limiting device
+  std::optional<double> decode_ratio;  ///< decode speed after / before
+};
+
+struct Change {
+  std::string knob, from, to;
+};
+
+struct Fit {
+  Verdict verdict = Verdict::fits;
+  std::int64_t shortfall_bytes = 0;   ///< missing on the limiting device with everything on the accelerators; 0: none
+  std::string limiting_device, limiting_term;  ///< empty where nothing limits
+  std::int64_t gpu_layers = 0;        ///< llama.cpp's -ngl of the placement shown
+  // Solved; absent when not asked for, or without a limit.
+  std::optional<std::int64_t> max_context, max_concurrency, min_gpus;
+  std::string best_quantization;
+  std::vector<Change> smallest_change;
+  std::vector<Knob> knobs;
+};
+
+/// One line of the table of quantizations.
+struct QuantizationRow {
+  QuantizationSummary quantization;
+  std::int64_t total_bytes = 0;  ///< with the cache of the workload's context
+  Verdict verdict = Verdict::fits;
+  std::optional<double> decode_tokens_per_s;
+  std::string quality;
+  std::optional<double> kl_divergence;  ///< measured on `quality_model`
+  std::string quality_model;
+  std::string ecosystem;
+};
+
+/// One line of the ranking of devices.
+struct DeviceRow {
+  std::string id, name, vendor, kind;
+  std::string tier;  ///< "comfortable", "fits", "tight", "offload", "no"
+  std::optional<std::int64_t> memory_bytes;
+  std::int64_t total_bytes = 0;
+  std::optional<double> decode_tokens_per_s;
+  std::optional<double> price_usd;
+};
+
+struct Explanation {
+  std::string term, device, formula;
+  double value = 0;
+  std::string unit;
+  double low = 0, high = 0;
+  std::string basis, source;
+};
+
+struct Estimate {
+  ModelSummary model;
+  std::optional<QuantizationSummary> quantization;
+  Workload workload;
+  std::string engine, engine_version, backend;
+  std::optional<MemoryEstimate> memory;
+  std::optional<Fit> fit;
+  std::optional<Throughput> throughput;
+  std::vector<QuantizationRow> quantizations;
+  std::vector<DeviceRow> devices_ranked;
+  std::vector<std::string> notes;
+  std::vector<Explanation> explain;
+};
+
+/// Answers a request. Throws Error: unknown or ambiguous names, values out of range (usage), unreadable files, a model whose geometry is not known.
+/// Thread-safe: the catalog is only read.
+[[nodiscard]] Estimate estimate(const EstimateRequest& request, const Catalog& catalog);
+
+/// "planner.estimate/1", one line without spaces between tokens. Unknown numbers are null.
+[[nodiscard]] std::string to_json(const Estimate& answer);
+
+/// A request from its JSON form (the command line's flags in snake_case). Throws Error (usage): not JSON, an unknown key (with "did you mean"), a value of the
+/// wrong kind.
+[[nodiscard]] EstimateRequest request_from_json(std::string_view json_text);
+
+}  // namespace planner

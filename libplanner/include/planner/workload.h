@@ -1,0 +1,30 @@
+/// What is asked of a model: context, depth, prompt, concurrency, cache formats, and the engine's switches that change memory or speed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "planner/tensor_format.h"
+
+namespace planner {
+
+enum class FlashAttention : std::uint8_t { automatic, on, off };
+
+struct Workload {
+  std::int64_t context = 8192;   ///< tokens that one sequence may use
+  std::int64_t depth = 0;        ///< tokens already in the cache where decode speed is quoted
+  std::int64_t prompt = 512;     ///< tokens of the prefill that prefill speed and time to first token are quoted for
+  std::int64_t cached_prompt = 0;  ///< of those already in the cache
+  std::int64_t concurrency = 1;  ///< sequences at once; the engine gets context * concurrency in all
+  std::int64_t batch = 2048;     ///< n_batch: tokens of one decode call
+  std::int64_t ubatch = 512;     ///< n_ubatch: tokens computed at once
+  FormatId kv_type_k = FormatId::f16;
+  FormatId kv_type_v = FormatId::f16;
+  FlashAttention flash_attention = FlashAttention::automatic;
+  bool swa_full = false;         ///< sliding-window layers cache the whole context
+  bool kv_unified = false;       ///< one cache shared by the sequences instead of one each
+  bool kv_offload = true;        ///< the cache lies with its layers; false: on the host
+};
+
+}  // namespace planner

@@ -1,0 +1,615 @@
+#include "catalog/readers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/text.h"
+#include "planner/error.h"
+
+namespace planner {
+namespace {
+
+/// Typed access to an entry's keys. Keys that nobody asked for are typing errors: `finish` says so.
+class Fields {
+ public:
+  Fields(const Record& record, const nlohmann::json& object, std::string prefix = {}) : record_(record), object_(object), prefix_(std::move(prefix)) {
+    if (!object.is_object()) throw Error(ErrorKind::invalid_file, record.place(prefix_) + ": '" + prefix_ + "' is not an object");
+  }
+
+  [[noreturn]] void fail(const std::string& key, const std::string& problem) const {
+    throw Error(ErrorKind::invalid_file, fmt::format("{}: '{}{}{}': {}{}", record_.place(prefix_.empty() ? key : prefix_), prefix_, prefix_.empty() ? "" : ".", key,
+                                                     problem, record_.id.empty() ? "" : " (entry '" + record_.id + "')"));
+  }
+
+  const nlohmann::json* find(const std::string& key) {
+    asked_.insert(key);
+    const auto it = object_.find(key);
+    return it == object_.end() || it->is_null() ? nullptr : &*it;
+  }
+
+  std::string string(const std::string& key) {
+    const auto* v = find(key);
+    if (v == nullptr) return {};
+    if (v->is_string()) return v->get<std::string>();
+    if (v->is_number()) return v->dump();
+    fail(key, "expected text");
+  }
+  std::string required_string(const std::string& key) {
+    auto s = string(key);
+    if (s.empty()) fail(key, "is missing");
+    return s;
+  }
+  std::vector<std::string> strings(const std::string& key) {
+    std::vector<std::string> out;
+    const auto* v = find(key);
+    if (v == nullptr) return out;
+    if (!v->is_array()) fail(key, "expected a list");
+    for (const auto& item : *v) out.push_back(item.is_string() ? item.get<std::string>() : item.dump());
+    return out;
+  }
+  std::optional<std::int64_t> integer(const std::string& key) {
+    const auto* v = find(key);
+    if (v == nullptr) return std::nullopt;
+    if (!v->is_number_integer() || v->get<std::int64_t>() < 0) fail(key, "is " + v->dump() + ", expected a whole number");
+    return v->get<std::int64_t>();
+  }
+  std::optional<double> number(const std::string& key) {
+    const auto* v = find(key);
+    if (v == nullptr) return std::nullopt;
+    if (!v->is_number()) fail(key, "is " + v->dump() + ", expected a number");
+    return v->get<double>();
+  }
+  bool boolean(const std::string& key, bool otherwise = false) {
+    const auto* v = find(key);
+    if (v == nullptr) return otherwise;
+    if (!v->is_boolean()) fail(key, "is " + v->dump() + ", expected true or false");
+    return v->get<bool>();
+  }
+  /// Text with a unit, through one of the parsers of units.h.
+  template <typename Parser>
+  auto quantity(const std::string& key, Parser parse) -> std::optional<decltype(parse(std::string_view{}))> {
+    const auto* v = find(key);
+    if (v == nullptr) return std::nullopt;
+    return checked(key, *v, parse);
+  }
+  template <typename Parser>
+  auto checked(const std::string& key, const nlohmann::json& v, Parser parse) -> decltype(parse(std::string_view{})) {
+    if (!v.is_string()) fail(key, "is " + v.dump() + ", expected a number with its unit");
+    try {
+      return parse(v.get<std::string>());
+    } catch (const Error& e) {
+      fail(key, e.what());
+    }
+  }
+  std::optional<Fields> object(const std::string& key) {
+    const auto* v = find(key);
+    if (v == nullptr) return std::nullopt;
+    if (!v->is_object()) fail(key, "expected keys");
+    return Fields(record_, *v, prefix_.empty() ? key : prefix_ + "." + key);
+  }
+
+  void finish() const {
+    std::vector<std::string> known(asked_.begin(), asked_.end());
+    for (const auto& [key, value] : object_.items()) {
+      if (!asked_.contains(key)) fail(key, "unknown key" + text::did_you_mean(key, known));
+    }
+  }
+
+ private:
+  const Record& record_;
+  const nlohmann::json& object_;
+  std::string prefix_;
+  std::set<std::string> asked_;
+};
+
+std::vector<Source> sources_of(Fields& f, const std::string& key, bool required) {
+  std::vector<Source> out;
+  const auto* v = f.find(key);
+  if (v != nullptr && v->is_array()) {
+    for (const auto& item : *v) {
+      if (item.is_string()) out.push_back({{}, item.get<std::string>()});
+      else if (item.is_object() && item.contains("url")) out.push_back({item.value("what", ""), item["url"].get<std::string>()});
+      else f.fail(key, "expected addresses, or {what, url}");
+    }
+  }
+  if (required && out.empty()) f.fail(key, "an entry needs at least one source");
+  for (const auto& source : out) {
+    if (!source.url.starts_with("https://") && !source.url.starts_with("http://")) f.fail(key, "'" + source.url + "' is no address");
+  }
+  return out;
+}
+
+constexpr std::pair<DeviceKind, std::string_view> kDeviceKinds[] = {
+    {DeviceKind::gpu, "gpu"}, {DeviceKind::unified, "unified"}, {DeviceKind::cpu, "cpu"}, {DeviceKind::node, "node"}};
+
+EngineOverhead read_overhead(Fields f, bool with_backend) {
+  EngineOverhead o;
+  if (with_backend) o.backend = f.required_string("backend");
+  const auto bytes = f.quantity("bytes", parse_bytes);
+  if (!bytes) f.fail("bytes", "is missing");
+  o.bytes = *bytes;
+  o.low = f.quantity("low", parse_bytes).value_or(o.bytes);
+  o.high = f.quantity("high", parse_bytes).value_or(o.bytes);
+  if (o.low > o.bytes || o.high < o.bytes) f.fail("low", "the range does not hold the value");
+  const auto basis = f.required_string("basis");
+  if (basis != "measured" && basis != "assumption") f.fail("basis", "expected measured or assumption");
+  o.measured = basis == "measured";
+  o.source = f.string("source");
+  o.note = f.string("note");
+  f.finish();
+  return o;
+}
+
+FormatId format_named(Fields& f, const std::string& key, const std::string& name) {
+  if (const auto* format = find_tensor_format(name)) return format->id;
+  std::vector<std::string> known;
+  for (const auto& format : tensor_formats()) known.emplace_back(format.name);
+  f.fail(key, "unknown format '" + name + "'" + text::did_you_mean(name, known));
+}
+
+constexpr std::pair<std::string_view, TensorRole> kRoleNames[] = {
+    {"output", TensorRole::output},   {"token_embd", TensorRole::token_embd}, {"attn_q", TensorRole::attn_q},
+    {"attn_k", TensorRole::attn_k},   {"attn_v", TensorRole::attn_v},         {"attn_qkv", TensorRole::attn_qkv},
+    {"attn_kv_b", TensorRole::attn_kv_b}, {"attn_output", TensorRole::attn_output}, {"ffn_up", TensorRole::ffn_up},
+    {"ffn_gate", TensorRole::ffn_gate},   {"ffn_down", TensorRole::ffn_down},
+};
+
+std::uint32_t bit(TensorRole role) { return 1U << static_cast<unsigned>(role); }
+
+std::uint32_t roles_named(Fields& f, const std::vector<std::string>& names) {
+  std::uint32_t roles = 0;
+  for (const auto& name : names) {
+    if (name == "any") {
+      roles = ~0U;
+      continue;
+    }
+    if (name == "v_like") {
+      roles |= bit(TensorRole::attn_v) | bit(TensorRole::attn_qkv) | bit(TensorRole::attn_kv_b);
+      continue;
+    }
+    const auto* it = std::find_if(std::begin(kRoleNames), std::end(kRoleNames), [&](const auto& r) { return r.first == name; });
+    if (it == std::end(kRoleNames)) f.fail("tensor", "unknown role '" + name + "'");
+    roles |= bit(it->second);
+  }
+  if (roles == 0) f.fail("tensor", "names no role");
+  return roles;
+}
+
+RecipeRule::Condition condition_named(Fields& f, const std::string& text) {
+  const auto number_after = [&](std::size_t at) {
+    const auto n = text::parse_int(std::string_view(text).substr(at));
+    if (!n || *n < 1) f.fail("when", "'" + text + "': expected a positive number");
+    return *n;
+  };
+  using C = RuleCondition;
+  if (text == "imatrix") return {C::imatrix, 0, {}};
+  if (text == "!imatrix") return {C::no_imatrix, 0, {}};
+  if (text == "70b") return {C::is_70b, 0, {}};
+  if (text == "stacked") return {C::stacked, 0, {}};
+  if (text == "ragged") return {C::ragged, 0, {}};
+  if (text == "more_bits") return {C::more_bits, 0, {}};
+  if (text == "middle") return {C::middle, 0, {}};
+  struct Prefix {
+    std::string_view text;
+    C kind;
+  };
+  constexpr Prefix kNumbered[] = {{"gqa>=", C::gqa_at_least},     {"gqa<", C::gqa_below},           {"experts>=", C::experts_at_least}, {"experts<", C::experts_below},
+                                  {"experts!=", C::experts_not_equal}, {"experts=", C::experts_equal}, {"first_part:", C::first_part},     {"counted_part:", C::counted_part},
+                                  {"first:", C::first}};
+  for (const auto& prefix : kNumbered) {
+    if (text.starts_with(prefix.text)) return {prefix.kind, number_after(prefix.text.size()), {}};
+  }
+  if (text.starts_with("arch!=")) return {C::not_arch, 0, text.substr(6)};
+  if (text.starts_with("arch=")) return {C::arch, 0, text.substr(5)};
+  f.fail("when", "unknown condition '" + text + "'");
+}
+
+GgufRecipe read_recipe(const Record& record, Fields& f) {
+  GgufRecipe recipe;
+  recipe.base = format_named(f, "base", f.required_string("base"));
+  const auto unquantized = f.string("unquantized");
+  recipe.unquantized = unquantized.empty() ? FormatId::f16 : format_named(f, "unquantized", unquantized);
+  recipe.file_type = static_cast<std::int32_t>(f.integer("file_type").value_or(-1));
+  const auto imatrix = f.string("imatrix");
+  if (imatrix == "required") recipe.imatrix = Imatrix::required;
+  else if (imatrix == "usual") recipe.imatrix = Imatrix::usual;
+  else if (!imatrix.empty() && imatrix != "none") f.fail("imatrix", "expected none, usual or required");
+  if (const auto* rules = f.find("rules")) {
+    if (!rules->is_array()) f.fail("rules", "expected a list");
+    for (const auto& item : *rules) {
+      Fields r(record, item, "rules");
+      RecipeRule rule;
+      rule.roles = roles_named(r, r.strings("tensor"));
+      for (const auto& condition : r.strings("when")) rule.when.push_back(condition_named(r, condition));
+      for (const auto& from : r.strings("from")) rule.from.push_back(format_named(r, "from", from));
+      rule.to = format_named(r, "to", r.required_string("to"));
+      r.finish();
+      recipe.rules.push_back(std::move(rule));
+    }
+  }
+  return recipe;
+}
+
+GroupScheme read_scheme(Fields& f) {
+  GroupScheme s;
+  s.bits = f.number("bits").value_or(0);
+  s.group = f.integer("group").value_or(0);
+  s.scale_bits = f.number("scale_bits").value_or(0);
+  s.zero_bits = f.number("zero_bits").value_or(0);
+  s.input_bits = f.number("input_bits").value_or(0);
+  if (const auto* block = f.find("block")) {
+    if (!block->is_array() || block->size() != 2 || !(*block)[0].is_number_integer() || !(*block)[1].is_number_integer()) f.fail("block", "expected [rows, columns]");
+    s.block_rows = (*block)[0].get<std::int64_t>();
+    s.group = (*block)[1].get<std::int64_t>();
+  }
+  s.embedding_too = f.string("embedding") == "same";
+  s.router_too = f.string("router") == "same";
+  s.experts_only = f.boolean("experts_only");
+  if (const auto* head = f.find("head")) {
+    if (head->is_string() && head->get<std::string>() == "same") s.head_too = true;
+    else if (head->is_number()) s.head_bits = head->get<double>();
+    else f.fail("head", "expected a number of bits, or same");
+  }
+  if (s.bits < 0 || s.bits > 32) f.fail("bits", "expected up to 32");
+  return s;
+}
+
+}  // namespace
+
+std::string_view to_string(DeviceKind kind) { return kDeviceKinds[static_cast<std::size_t>(kind)].second; }
+
+Device read_device(const Record& record) {
+  Fields f(record, record.value);
+  Device d;
+  d.id = f.required_string("id");
+  d.name = f.required_string("name");
+  d.vendor = f.required_string("vendor");
+  d.family = f.string("family");
+  d.generation = f.string("generation");
+  d.market = f.string("market");
+  const auto kind = f.required_string("kind");
+  const auto* known = std::find_if(std::begin(kDeviceKinds), std::end(kDeviceKinds), [&](const auto& k) { return k.second == kind; });
+  if (known == std::end(kDeviceKinds)) f.fail("kind", "'" + kind + "', expected gpu, unified, cpu or node");
+  d.kind = known->first;
+  (void)f.strings("aliases");      // read by the name tables
+  (void)f.strings("default_for");
+  d.memory_bytes = f.quantity("memory", parse_bytes);
+  if (const auto* options = f.find("memory_options")) {
+    if (!options->is_array()) f.fail("memory_options", "expected a list");
+    for (const auto& option : *options) d.memory_options.push_back(f.checked("memory_options", option, parse_bytes));
+  }
+  d.memory_type = f.string("memory_type");
+  if (const auto bus = f.string("bus"); !bus.empty()) {
+    const auto words = text::split(bus, ' ');
+    d.bus_bits = text::parse_int(words.front());
+    if (!d.bus_bits || words.size() != 2 || words[1] != "bit") f.fail("bus", "expected something like '384 bit'");
+  }
+  d.bandwidth = f.quantity("bandwidth", parse_bandwidth);
+  (void)f.integer("memory_channels");
+  (void)f.string("memory_speed");
+  if (auto c = f.object("compute")) {
+    d.compute.fp32 = c->quantity("fp32", parse_ops);
+    d.compute.fp16 = c->quantity("fp16", parse_ops);
+    d.compute.bf16 = c->quantity("bf16", parse_ops);
+    d.compute.fp8 = c->quantity("fp8", parse_ops);
+    d.compute.fp4 = c->quantity("fp4", parse_ops);
+    d.compute.int8 = c->quantity("int8", parse_ops);
+    c->finish();
+  }
+  d.power = f.quantity("power", parse_power);
+  d.pcie = f.string("pcie");
+  if (auto link = f.object("link")) {
+    d.link_name = link->required_string("name");
+    d.link_bandwidth = link->quantity("bandwidth", parse_bandwidth);
+    link->finish();
+  }
+  if (auto node = f.object("node")) {
+    d.node_device = node->required_string("device");
+    d.node_count = node->integer("count").value_or(0);
+    if (d.node_count < 1) f.fail("node", "expected a count of at least 1");
+    node->finish();
+  }
+  if ((d.kind == DeviceKind::node) == d.node_device.empty()) f.fail("node", "a node, and only a node, says of what it is made");
+  d.launch = f.string("launch");
+  d.price = f.quantity("price", parse_price);
+  d.sources = sources_of(f, "sources", true);
+  d.note = f.string("note");
+  if ((d.kind == DeviceKind::gpu || d.kind == DeviceKind::node) && !d.memory_bytes) f.fail("memory", "is missing");
+  f.finish();
+  return d;
+}
+
+ModelEntry read_model(const Record& record) {
+  Fields f(record, record.value);
+  ModelEntry m;
+  m.id = f.required_string("id");
+  m.name = f.required_string("name");
+  m.hf_id = f.string("hf_id");
+  m.aliases = f.strings("aliases");
+  m.publisher = f.string("publisher");
+  m.family = f.string("family");
+  m.base_model = f.string("base_model");
+  m.license = f.string("license");
+  m.release_date = f.string("release_date");
+  m.knowledge_cutoff = f.string("knowledge_cutoff");
+  m.modality = f.strings("modality");
+  m.recommended_use = f.strings("recommended_use");
+  m.context = f.integer("context");
+  if (auto p = f.object("published_parameters")) {
+    m.published.total = p->integer("total");
+    m.published.active = p->integer("active");
+    m.published.source = p->string("source");
+    m.published.note = p->string("note");
+    p->finish();
+  }
+  m.sources = sources_of(f, "sources", false);
+  m.note = f.string("note");
+  (void)f.string("config_of");
+  (void)f.find("config_overrides");
+  if (const auto* rows = f.find("evaluations")) {
+    for (const auto& row : *rows) {
+      Record r = record;
+      r.value = row;
+      m.evaluations.push_back(read_evaluation(r).evaluation);
+    }
+  }
+  const auto* config = f.find("config");
+  if (config == nullptr || !config->is_object()) f.fail("config", "is missing");
+  m.config_json = config->dump();
+  f.finish();
+  return m;
+}
+
+Quantization read_quantization(const Record& record) {
+  Fields f(record, record.value);
+  Quantization q;
+  q.name = f.required_string("name");
+  q.aliases = f.strings("aliases");
+  q.quality = f.required_string("quality");
+  q.source = f.required_string("source");
+  q.ecosystem = f.string("ecosystem");
+  q.native_only = f.boolean("native_only");
+  (void)f.find("parametric");
+  if (const auto* rows = f.find("measurements")) {
+    for (const auto& row : *rows) {
+      Record r = record;
+      r.value = row;
+      q.measurements.push_back(read_quality(r).measurement);
+    }
+  }
+  if (q.ecosystem.empty() || q.ecosystem == "gguf") {
+    q.ecosystem = "gguf";
+    q.recipe = read_recipe(record, f);
+  } else {
+    auto scheme = read_scheme(f);
+    if (const auto range = read_parametric(record)) scheme.bits = range->standard;
+    q.recipe = scheme;
+  }
+  f.finish();
+  return q;
+}
+
+std::optional<ParametricRange> read_parametric(const Record& record) {
+  Fields f(record, record.value);
+  auto p = f.object("parametric");
+  if (!p) return std::nullopt;
+  ParametricRange range{p->number("min").value_or(0), p->number("max").value_or(0), p->number("default").value_or(0), {}};
+  if (const auto* steps = p->find("steps")) {
+    for (const auto& step : *steps) {
+      if (!step.is_number() || step.get<double>() < range.min || step.get<double>() > range.max) f.fail("parametric", "a step lies outside min and max");
+      range.steps.push_back(step.get<double>());
+    }
+  }
+  p->finish();
+  if (!(range.min > 0 && range.min <= range.standard && range.standard <= range.max)) f.fail("parametric", "expected min <= default <= max");
+  return range;
+}
+
+Engine read_engine(const Record& record) {
+  Fields f(record, record.value);
+  Engine e;
+  e.id = f.required_string("id");
+  e.name = f.required_string("name");
+  e.aliases = f.strings("aliases");
+  e.based_on = f.string("based_on");
+  e.version = f.string("version");
+  e.version_date = f.string("version_date");
+  e.homepage = f.string("homepage");
+  e.description = f.string("description");
+  e.ecosystems = f.strings("ecosystems");
+  e.backends = f.strings("backends");
+  e.kv_types = f.strings("kv_types");
+  e.default_kv_type = f.string("default_kv_type");
+  (void)f.integer("default_context");
+  e.batch = f.integer("batch").value_or(0);
+  e.ubatch = f.integer("ubatch").value_or(0);
+  (void)f.find("flash_attention");
+  e.sliding_window = f.string("sliding_window");
+  e.kv_cell_padding = f.integer("kv_cell_padding").value_or(1);
+  if (e.kv_cell_padding < 1) f.fail("kv_cell_padding", "expected at least 1");
+  e.kv_pool = f.boolean("kv_pool");
+  e.memory_fraction = f.number("memory_fraction").value_or(0);
+  if (e.memory_fraction < 0 || e.memory_fraction > 1) f.fail("memory_fraction", "expected 0 to 1");
+  e.block_size = f.integer("block_size").value_or(0);
+  e.offload_layers = f.boolean("offload_layers");
+  e.offload_experts = f.boolean("offload_experts");
+  e.tensor_parallel = f.boolean("tensor_parallel");
+  e.pipeline_parallel = f.boolean("pipeline_parallel");
+  if (const auto* overheads = f.find("overheads")) {
+    for (const auto& item : *overheads) e.overheads.push_back(read_overhead(Fields(record, item, "overheads"), true));
+  }
+  if (auto host = f.object("host_overhead")) e.host_overhead = read_overhead(*host, false);
+  if (const auto* notes = f.find("notes"); notes != nullptr && notes->is_string()) e.notes.push_back(notes->get<std::string>());
+  else e.notes = f.strings("notes");
+  (void)f.find("activation_note");
+  e.sources = sources_of(f, "sources", true);
+  f.finish();
+  return e;
+}
+
+TokenizerRule read_tokenizer(const Record& record) {
+  Fields f(record, record.value);
+  TokenizerRule rule;
+  auto& t = rule.tokenizer;
+  t.id = f.required_string("id");
+  t.model = f.required_string("model");
+  t.pre = f.string("pre");
+  t.tokens = f.integer("tokens").value_or(0);
+  t.token_bytes = f.integer("token_bytes").value_or(0);
+  t.merges = f.integer("merges").value_or(0);
+  t.merge_bytes = f.integer("merge_bytes").value_or(0);
+  t.scores = f.boolean("scores");
+  t.token_types = f.boolean("token_types", true);
+  t.other_bytes = f.integer("other_bytes").value_or(0);
+  t.chat_template_bytes = f.integer("chat_template_bytes").value_or(0);
+  t.small_keys = f.strings("small_keys");
+  t.basis = f.required_string("basis");
+  t.source = f.required_string("source");
+  (void)f.string("note");
+  if (t.tokens < 1) f.fail("tokens", "is missing");
+  const auto stored = f.required_string("stored_tokens");
+  using Stored = TokenizerRule::StoredTokens;
+  constexpr std::pair<std::string_view, Stored> kStored[] = {{"config", Stored::config}, {"pad8", Stored::pad8}, {"pad16", Stored::pad16}, {"fixed", Stored::fixed}};
+  const auto* it = std::find_if(std::begin(kStored), std::end(kStored), [&](const auto& s) { return s.first == stored; });
+  if (it == std::end(kStored)) f.fail("stored_tokens", "expected config, pad8, pad16 or fixed");
+  rule.stored = it->second;
+  rule.real_tokens = f.integer("real_tokens").value_or(0);
+  rule.real_token_bytes = f.integer("real_token_bytes").value_or(0);
+  if (const auto* list = f.find("applies_to")) {
+    if (!list->is_array()) f.fail("applies_to", "expected a list");
+    for (const auto& item : *list) {
+      Fields a(record, item, "applies_to");
+      TokenizerRule::AppliesTo applies;
+      applies.model_types = a.strings("model_types");
+      applies.name_contains = a.strings("name_contains");
+      if (const auto* sizes = a.find("vocab_sizes")) {
+        for (const auto& size : *sizes) {
+          if (!size.is_number_integer()) a.fail("vocab_sizes", "expected whole numbers");
+          applies.vocab_sizes.push_back(size.get<std::int64_t>());
+        }
+      }
+      a.finish();
+      rule.applies_to.push_back(std::move(applies));
+    }
+  }
+  f.finish();
+  return rule;
+}
+
+TokenizerAverages read_tokenizer_averages(const Record& record) {
+  Fields f(record, record.value);
+  TokenizerAverages a;
+  a.model = f.required_string("model");
+  a.max_tokens = f.integer("max_tokens").value_or(0);
+  a.token_bytes = f.number("token_bytes").value_or(0);
+  a.merges_per_token = f.number("merges_per_token").value_or(0);
+  a.merge_bytes = f.number("merge_bytes").value_or(0);
+  (void)f.string("merge_style");
+  a.scores = f.boolean("scores");
+  a.token_types = f.boolean("token_types", true);
+  (void)f.string("note");
+  f.finish();
+  return a;
+}
+
+namespace {
+
+DeviceClass read_class(Fields& f) {
+  DeviceClass c;
+  c.vendor = f.string("vendor");
+  c.generation = f.string("generation");
+  c.backend = f.string("backend");
+  if (const auto kind = f.string("kind"); !kind.empty()) {
+    const auto* known = std::find_if(std::begin(kDeviceKinds), std::end(kDeviceKinds), [&](const auto& k) { return k.second == kind; });
+    if (known == std::end(kDeviceKinds)) f.fail("kind", "'" + kind + "', expected gpu, unified, cpu or node");
+    c.kind = known->first;
+  }
+  return c;
+}
+
+}  // namespace
+
+SpeedRule read_speed(const Record& record) {
+  Fields f(record, record.value);
+  SpeedRule rule;
+  auto& s = rule.speed;
+  s.id = f.required_string("id");
+  rule.applies_to = read_class(f);
+  const auto positive = [&](const char* key) {
+    const auto v = f.number(key);
+    if (!v || !(*v > 0)) f.fail(key, "expected a positive number");
+    return *v;
+  };
+  const auto range = [&](const char* key, double& low, double& high) {
+    const auto* v = f.find(key);
+    if (v == nullptr || !v->is_array() || v->size() != 2 || !(*v)[0].is_number() || !(*v)[1].is_number()) f.fail(key, "expected [low, high]");
+    low = (*v)[0].get<double>(), high = (*v)[1].get<double>();
+    if (!(low > 0 && low <= 1 && high >= 1)) f.fail(key, "expected low <= 1 <= high");
+  };
+  s.decode_efficiency = positive("decode_efficiency");
+  s.layer_seconds = f.number("layer_microseconds").value_or(0) * 1e-6;
+  s.token_seconds = f.number("token_microseconds").value_or(0) * 1e-6;
+  s.prefill_efficiency = positive("prefill_efficiency");
+  range("decode_range", s.decode_low, s.decode_high);
+  range("prefill_range", s.prefill_low, s.prefill_high);
+  s.basis = f.required_string("basis");
+  if (s.basis != "fitted" && s.basis != "default") f.fail("basis", "expected fitted or default");
+  s.source = f.required_string("source");
+  (void)f.string("note");
+  f.finish();
+  return rule;
+}
+
+PlatformRule read_platform(const Record& record) {
+  Fields f(record, record.value);
+  PlatformRule rule;
+  (void)f.required_string("id");
+  rule.applies_to = read_class(f);
+  rule.up_to_bytes = f.quantity("up_to", parse_bytes).value_or(0);
+  rule.reserve_bytes = f.quantity("reserve", parse_bytes).value_or(0);
+  rule.usable_fraction = f.number("usable_fraction").value_or(1);
+  if (!(rule.usable_fraction > 0 && rule.usable_fraction <= 1)) f.fail("usable_fraction", "expected more than 0, up to 1");
+  rule.note = f.string("note");
+  rule.source = f.string("source");
+  f.finish();
+  return rule;
+}
+
+EvaluationRow read_evaluation(const Record& record) {
+  Fields f(record, record.value);
+  EvaluationRow row;
+  row.model = f.required_string("model");
+  row.evaluation.benchmark = f.required_string("benchmark");
+  row.evaluation.score = f.number("score").value_or(0);
+  row.evaluation.source = f.required_string("source");
+  row.evaluation.note = f.string("note");
+  f.finish();
+  return row;
+}
+
+QualityRow read_quality(const Record& record) {
+  Fields f(record, record.value);
+  QualityRow row;
+  row.quantization = f.required_string("quant");
+  auto& m = row.measurement;
+  m.model = f.required_string("model");
+  m.imatrix = f.boolean("imatrix");
+  m.perplexity = f.number("perplexity");
+  m.perplexity_increase = f.number("perplexity_increase");
+  m.kl_divergence = f.number("kl_divergence");
+  m.dataset = f.string("dataset");
+  m.source = f.required_string("source");
+  (void)f.find("calibration");
+  f.finish();
+  return row;
+}
+
+void inherit_config(Record& record, const Record& base) {
+  nlohmann::json config = base.value.at("config");
+  if (const auto it = record.value.find("config_overrides"); it != record.value.end()) config.merge_patch(*it);
+  record.value["config"] = std::move(config);
+}
+
+}  // namespace planner

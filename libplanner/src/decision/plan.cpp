@@ -1,0 +1,84 @@
+#include <algorithm>
+
+#include "decision/search.h"
+#include "decision/session.h"
+
+namespace planner::decision {
+namespace {
+
+/// Less than this share of usable memory to spare is tight.
+constexpr double kTightShare = 0.05;
+
+std::vector<double> shares_of(const Deployment& d) {
+  std::vector<double> shares;
+  for (const auto& device : d.devices) shares.push_back(static_cast<double>(device.usable_bytes().value_or(1)));
+  return shares;
+}
+
+Placement placement_for(const Model& model, const Deployment& d, std::int64_t gpu_layers, std::int64_t n_cpu_moe) {
+  const std::int64_t n = model.hyperparameters.n_layers;
+  auto p = place_layers(n, d.devices.empty() ? 0 : gpu_layers, shares_of(d));
+  for (std::int64_t i = 0; i < std::min(n, n_cpu_moe); ++i) p.experts_on_host[static_cast<std::size_t>(i)] = true;
+  return p;
+}
+
+bool is_tight(const MemoryEstimate& m) {
+  return std::any_of(m.devices.begin(), m.devices.end(), [](const DeviceMemory& d) {
+    return d.usable_bytes && static_cast<double>(*d.usable_bytes - d.total_bytes() + d.unused_pool_bytes) < kTightShare * static_cast<double>(*d.usable_bytes);
+  });
+}
+
+}  // namespace
+
+Weights weigh(const Model& model, const Quantization& quantization) {
+  Weights w;
+  w.stored = store(model, quantization);
+  w.map = weight_map(model, w.stored);
+  return w;
+}
+
+bool fits_whole(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, std::int64_t n_cpu_moe) {
+  const auto placement = placement_for(model, deployment, model.hyperparameters.n_layers + 1, n_cpu_moe);
+  return estimate_memory(model, weights.map, workload, deployment, placement, weights.basis).fits();
+}
+
+Plan make_plan(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options) {
+  const std::int64_t all = model.hyperparameters.n_layers + 1;
+  const auto memory_of = [&](const Placement& p) { return estimate_memory(model, weights.map, workload, deployment, p, weights.basis); };
+
+  Plan plan;
+  plan.placement = placement_for(model, deployment, options.gpu_layers.value_or(all), options.n_cpu_moe);
+  plan.memory = memory_of(plan.placement);
+  const bool wanted_whole = options.gpu_layers.value_or(all) >= all && options.n_cpu_moe == 0;
+  plan.full_memory = wanted_whole ? plan.memory : memory_of(placement_for(model, deployment, all, 0));
+  if (plan.memory.fits()) {
+    plan.verdict = !wanted_whole && !deployment.devices.empty() ? Verdict::offload : is_tight(plan.memory) ? Verdict::tight : Verdict::fits;
+    return plan;
+  }
+  plan.verdict = Verdict::no;
+  const bool may_offload = !options.gpu_layers && !deployment.devices.empty() && !deployment.unified_memory;
+  if (!may_offload) return plan;
+
+  // Routed experts are most of a mixture's bytes and little of its work per token: they leave first.
+  if (deployment.engine->offload_experts && model.hyperparameters.n_experts > 0) {
+    const std::int64_t n = model.hyperparameters.n_layers;
+    const std::int64_t kept = largest(0, n - options.n_cpu_moe, [&](std::int64_t keep) { return memory_of(placement_for(model, deployment, all, n - keep)).fits(); });
+    if (kept >= 0) {
+      plan.placement = placement_for(model, deployment, all, n - kept);
+      plan.memory = memory_of(plan.placement);
+      plan.verdict = Verdict::offload;
+      return plan;
+    }
+  }
+  if (deployment.engine->offload_layers) {
+    const std::int64_t layers = largest(1, all - 1, [&](std::int64_t n) { return memory_of(placement_for(model, deployment, n, options.n_cpu_moe)).fits(); });
+    if (layers >= 1) {
+      plan.placement = placement_for(model, deployment, layers, options.n_cpu_moe);
+      plan.memory = memory_of(plan.placement);
+      plan.verdict = Verdict::offload;
+    }
+  }
+  return plan;
+}
+
+}  // namespace planner::decision

@@ -1,0 +1,272 @@
+#include "planner/memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/allocation.h"
+
+namespace planner {
+namespace {
+
+constexpr std::array<std::string_view, 6> kComponents = {"weights", "kv", "recurrent_state", "compute", "output", "overhead"};
+constexpr std::array<std::string_view, 4> kBases = {"file", "config", "rule", "assumption"};
+
+/// Name of the i-th device's buffers as the engine prints it: "CUDA0", "Metal", "Vulkan1", "CPU".
+std::string buffer_prefix(const Deployment& d, int index) {
+  if (index == kHost) return "CPU";
+  if (d.backend == "cuda") return fmt::format("CUDA{}", index);
+  if (d.backend == "metal") return "Metal";
+  if (d.backend == "rocm") return fmt::format("ROCm{}", index);
+  if (d.backend == "vulkan") return fmt::format("Vulkan{}", index);
+  if (d.backend == "sycl") return fmt::format("SYCL{}", index);
+  return fmt::format("GPU{}", index);
+}
+
+const EngineOverhead* overhead_of(const Engine& engine, std::string_view backend) {
+  const auto it = std::find_if(engine.overheads.begin(), engine.overheads.end(), [&](const auto& o) { return o.backend == backend; });
+  return it == engine.overheads.end() ? nullptr : &*it;
+}
+
+class Accountant {
+ public:
+  Accountant(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment, const Placement& placement, Basis weights_basis)
+      : model_(model), weights_(weights), w_(workload), d_(deployment), p_(placement), weights_basis_(weights_basis) {
+    for (const auto& device : d_.devices) out_.devices.push_back({device.name, device.kind, device.capacity_bytes, device.usable_bytes(), 0, 0, {}});
+    out_.devices.push_back({d_.host.name, d_.host.kind, d_.host.capacity_bytes, d_.host.usable_bytes(), 0, 0, {}});
+    for (const int device : p_.layer) ++at(device).layers;
+  }
+
+  MemoryEstimate run() {
+    if (d_.engine->kv_pool) servers();
+    else if (d_.engine->offload_layers) llama_cpp();
+    else one_process();
+    if (out_.devices.size() > 1 && out_.devices.back().total_bytes() == 0) out_.devices.pop_back();
+    return std::move(out_);
+  }
+
+ private:
+  DeviceMemory& at(int index) {
+    if (index == kHost) return d_.unified_memory ? out_.devices.front() : out_.devices.back();
+    return out_.devices[static_cast<std::size_t>(index)];
+  }
+
+  void add(int device, std::string_view what, Component component, std::int64_t bytes, Basis basis, std::int64_t uncertainty = 0) {
+    if (bytes > 0) at(device).buffers.push_back({fmt::format("{} {}", buffer_prefix(d_, device), what), component, bytes, basis, uncertainty});
+  }
+
+  void overheads(std::int64_t used_devices) {
+    if (const auto* o = overhead_of(*d_.engine, d_.backend)) {
+      for (int i = 0; i < used_devices; ++i) add(i, "context", Component::overhead, o->bytes, o->measured ? Basis::rule : Basis::assumption, std::max(o->bytes - o->low, o->high - o->bytes));
+    }
+    if (const auto& o = d_.engine->host_overhead) add(kHost, "process", Component::overhead, o->bytes, o->measured ? Basis::rule : Basis::assumption, std::max(o->bytes - o->low, o->high - o->bytes));
+  }
+
+  // --- llama.cpp and what is built on it ------------------------------------------------------------------------------
+
+  void llama_cpp() {
+    const auto n = static_cast<int>(d_.devices.size());
+    std::vector<std::int64_t> weights(static_cast<std::size_t>(n) + 1);
+    const auto slot = [&](int device) -> std::int64_t& { return device == kHost ? weights.back() : weights[static_cast<std::size_t>(device)]; };
+    // Tables that are looked up stay on the host; a tied table is copied to where it is multiplied.
+    slot(kHost) += weights_.token_embedding + weights_.other_tables;
+    if (weights_.tied && p_.output != kHost && !d_.unified_memory) slot(p_.output) += weights_.token_embedding;
+    slot(p_.output) += weights_.output;
+    for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+      slot(p_.layer[i]) += weights_.layers[i].dense;
+      slot(p_.experts_on_host[i] ? kHost : p_.layer[i]) += weights_.layers[i].experts;
+    }
+    for (int i = 0; i < n; ++i) add(i, "model", Component::weights, slot(i), weights_basis_);
+    add(kHost, "model", Component::weights, slot(kHost), weights_basis_);
+
+    const std::int64_t padding = d_.engine->kv_cell_padding;
+    const auto cells = engine::llama_cpp_cells(w_, padding);
+    const bool windows = windows_count(model_, *d_.engine);
+    cache([&](const TokenCache& c) {
+      const std::int64_t tokens = c.window > 0 && windows ? cells.sliding(c.window, w_, padding) : cells.full;
+      return cells.streams * (c.row_bytes_k + c.row_bytes_v) * (tokens / c.tokens_per_row);
+    });
+    out_.kv_capacity_tokens = cells.full * cells.streams;
+
+    const bool flash = uses_flash_attention(w_, d_);
+    // The simple rule is within a few per cent for plain attention; hybrids and MLA are off by more.
+    constexpr double kComputeUncertainty = 0.2;
+    bool any_device = false;
+    for (int i = 0; i < n; ++i) {
+      if (at(i).layers == 0 && p_.output != i) continue;
+      any_device = true;
+      const auto bytes = engine::llama_cpp_compute_bytes(model_, w_, padding, flash, p_.output == i);
+      add(i, "compute", Component::compute, bytes, Basis::rule, static_cast<std::int64_t>(kComputeUncertainty * static_cast<double>(bytes)));
+    }
+    const std::int64_t ub = std::min(w_.ubatch, w_.context * w_.concurrency);
+    const auto host_compute = at(kHost).layers > 0 || !any_device ? engine::llama_cpp_compute_bytes(model_, w_, padding, flash, p_.output == kHost)
+                                                                  : 4 * ub * model_.hyperparameters.hidden_size + (flash ? 2 : 4) * ub * cells.full;
+    add(kHost, "compute", Component::compute, host_compute, Basis::rule, static_cast<std::int64_t>(kComputeUncertainty * static_cast<double>(host_compute)));
+    add(kHost, "output", Component::output, 4 * model_.hyperparameters.vocab_size * w_.concurrency, Basis::rule);
+    overheads(any_device ? n : 0);
+  }
+
+  /// Cache and recurrent state of each layer, where the layer lies. `bytes_of` gives a token cache's bytes for all sequences.
+  template <typename BytesOf>
+  void cache(BytesOf bytes_of) {
+    std::vector<std::int64_t> kv(d_.devices.size() + 1);
+    std::vector<std::int64_t> state(d_.devices.size() + 1);
+    for (std::size_t i = 0; i < p_.layer.size() && i < model_.layers.size(); ++i) {
+      const int device = w_.kv_offload ? p_.layer[i] : kHost;
+      const std::size_t slot = device == kHost ? d_.devices.size() : static_cast<std::size_t>(device);
+      for (const auto& mixer : model_.layers[i].mixers) {
+        const auto needs = cache_needs(mixer, w_.kv_type_k, w_.kv_type_v);
+        for (const auto& part : needs.token_caches()) kv[slot] += bytes_of(part);
+        state[slot] += w_.concurrency * (needs.conv_state_bytes + needs.recurrent_state_bytes);
+      }
+    }
+    for (std::size_t s = 0; s < kv.size(); ++s) {
+      const int device = s == d_.devices.size() ? kHost : static_cast<int>(s);
+      add(device, "KV", Component::kv, kv[s], Basis::rule);
+      add(device, "recurrent state", Component::recurrent_state, state[s], Basis::rule);
+    }
+  }
+
+  // --- servers with a pool: vLLM, SGLang, TensorRT-LLM ------------------------------------------------------------------
+
+  void servers() {
+    const std::int64_t ranks = std::max<std::int64_t>(1, static_cast<std::int64_t>(d_.devices.size()));
+    const std::int64_t tokens = std::max<std::int64_t>(w_.batch, w_.concurrency);
+    const bool on_host = d_.devices.empty();
+    const std::int64_t activations = engine::activation_peak_bytes(model_, tokens, w_.concurrency, ranks);
+    std::int64_t needed = 0;
+    std::int64_t per_token = 0;
+    for (const auto& layer : model_.layers) {
+      if (layer.mtp) continue;
+      for (const auto& mixer : layer.mixers) {
+        const auto needs = cache_needs(mixer, w_.kv_type_k, w_.kv_type_v);
+        for (auto part : needs.token_caches()) {
+          if (!windows_count(model_, *d_.engine)) part.window = 0;
+          // Blocks of whole tokens; a sliding layer keeps its window.
+          const std::int64_t block = std::max<std::int64_t>(1, d_.engine->block_size);
+          const std::int64_t sequence = (w_.context + block - 1) / block * block;
+          needed += w_.concurrency * part.bytes(sequence);
+          if (part.window == 0) per_token += (part.row_bytes_k + part.row_bytes_v) / part.tokens_per_row;
+        }
+        const auto state = w_.concurrency * (needs.conv_state_bytes + needs.recurrent_state_bytes);
+        for (std::int64_t r = 0; r < ranks; ++r) add(on_host ? kHost : static_cast<int>(r), "recurrent state", Component::recurrent_state, state / ranks, Basis::rule);
+      }
+    }
+    std::int64_t pool_total = 0;
+    const auto* o = overhead_of(*d_.engine, d_.backend);
+    for (std::int64_t r = 0; r < ranks; ++r) {
+      const int device = on_host ? kHost : static_cast<int>(r);
+      add(device, "weights", Component::weights, weights_.total() / ranks, weights_basis_);
+      add(device, "activations", Component::compute, activations, Basis::assumption, activations / 2);
+      if (o != nullptr) add(device, "non-torch", Component::overhead, o->bytes, o->measured ? Basis::rule : Basis::assumption, std::max(o->bytes - o->low, o->high - o->bytes));
+      const std::int64_t share = needed / ranks;
+      std::int64_t pool = share;
+      if (const auto capacity = at(device).capacity_bytes) {
+        const auto budget = static_cast<std::int64_t>(d_.engine->memory_fraction * static_cast<double>(*capacity)) - at(device).total_bytes();
+        pool = std::max(budget, share);
+        // The pool stops at the fraction: what does not fit into it does not fit.
+        at(device).usable_bytes = std::min(at(device).usable_bytes.value_or(*capacity), static_cast<std::int64_t>(d_.engine->memory_fraction * static_cast<double>(*capacity)));
+      }
+      add(device, "KV pool", Component::kv, pool, Basis::rule);
+      at(device).unused_pool_bytes = pool - share;
+      pool_total += pool;
+    }
+    if (per_token > 0) out_.kv_capacity_tokens = pool_total / per_token;
+  }
+
+  // --- one process, everything on the devices: MLX, ExLlama, transformers -----------------------------------------------
+
+  void one_process() {
+    const std::int64_t ranks = std::max<std::int64_t>(1, static_cast<std::int64_t>(d_.devices.size()));
+    const bool on_host = d_.devices.empty();
+    for (std::int64_t r = 0; r < ranks; ++r) add(on_host ? kHost : static_cast<int>(r), "weights", Component::weights, weights_.total() / ranks, weights_basis_);
+    std::int64_t kv = 0;
+    std::int64_t state = 0;
+    for (const auto& layer : model_.layers) {
+      if (layer.mtp) continue;
+      for (const auto& mixer : layer.mixers) {
+        const auto needs = cache_needs(mixer, w_.kv_type_k, w_.kv_type_v, d_.engine->id == "transformers" ? MlaCache::expanded : MlaCache::compressed);
+        for (auto part : needs.token_caches()) {
+          if (!windows_count(model_, *d_.engine)) part.window = 0;
+          const std::int64_t padding = d_.engine->kv_cell_padding;
+          kv += w_.concurrency * part.bytes((w_.context + padding - 1) / padding * padding);
+        }
+        state += w_.concurrency * (needs.conv_state_bytes + needs.recurrent_state_bytes);
+      }
+    }
+    const std::int64_t activations = engine::activation_peak_bytes(model_, std::min(w_.batch, w_.context), w_.concurrency, 1);
+    for (std::int64_t r = 0; r < ranks; ++r) {
+      const int device = on_host ? kHost : static_cast<int>(r);
+      add(device, "KV", Component::kv, kv / ranks, Basis::rule);
+      add(device, "recurrent state", Component::recurrent_state, state / ranks, Basis::rule);
+      add(device, "activations", Component::compute, activations, Basis::assumption, activations / 2);
+    }
+    out_.kv_capacity_tokens = w_.context * w_.concurrency;
+    overheads(on_host ? 0 : ranks);
+  }
+
+  const Model& model_;
+  const WeightMap& weights_;
+  const Workload& w_;
+  const Deployment& d_;
+  const Placement& p_;
+  Basis weights_basis_;
+  MemoryEstimate out_;
+};
+
+}  // namespace
+
+std::string_view to_string(Component component) { return kComponents[static_cast<std::size_t>(component)]; }
+std::string_view to_string(Basis basis) { return kBases[static_cast<std::size_t>(basis)]; }
+
+std::int64_t DeviceMemory::bytes(Component component) const {
+  std::int64_t sum = 0;
+  for (const auto& b : buffers) sum += b.component == component ? b.bytes : 0;
+  return sum;
+}
+
+std::int64_t DeviceMemory::total_bytes() const {
+  std::int64_t sum = 0;
+  for (const auto& b : buffers) sum += b.bytes;
+  return sum;
+}
+
+bool DeviceMemory::fits() const { return !usable_bytes || total_bytes() <= *usable_bytes; }
+
+Component DeviceMemory::largest_term() const {
+  Component largest = Component::weights;
+  for (std::size_t i = 0; i < kComponents.size(); ++i) {
+    if (bytes(static_cast<Component>(i)) > bytes(largest)) largest = static_cast<Component>(i);
+  }
+  return largest;
+}
+
+std::int64_t MemoryEstimate::bytes(Component component) const {
+  std::int64_t sum = 0;
+  for (const auto& d : devices) sum += d.bytes(component);
+  return sum;
+}
+
+std::int64_t MemoryEstimate::total_bytes() const {
+  std::int64_t sum = 0;
+  for (const auto& d : devices) sum += d.total_bytes();
+  return sum;
+}
+
+bool MemoryEstimate::fits() const {
+  return std::all_of(devices.begin(), devices.end(), [](const auto& d) { return d.fits(); });
+}
+
+bool uses_flash_attention(const Workload& workload, const Deployment& deployment) {
+  if (workload.flash_attention != FlashAttention::automatic) return workload.flash_attention == FlashAttention::on;
+  (void)deployment;
+  return true;
+}
+
+MemoryEstimate estimate_memory(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment, const Placement& placement,
+                               Basis weights_basis) {
+  return Accountant(model, weights, workload, deployment, placement, weights_basis).run();
+}
+
+}  // namespace planner
