@@ -52,9 +52,10 @@ void print_head(const Estimate& a) {
 }
 
 void print_memory(const Estimate& a) {
+  // The output buffer is small: it shares the column of the compute buffers.
   std::vector<Component> shown;
   for (const auto& [component, title] : kTitles) {
-    if (a.memory->bytes(component) > 0) shown.push_back(component);
+    if (component != Component::output && a.memory->bytes(component) > 0) shown.push_back(component);
   }
   std::vector<Table::Column> columns = {{"device", Align::left, true}};
   for (const auto component : shown) columns.push_back({std::string(kTitles[static_cast<std::size_t>(component)].second), Align::right});
@@ -63,7 +64,10 @@ void print_memory(const Estimate& a) {
   Table table(columns);
   for (const auto& d : a.memory->devices) {
     std::vector<std::string> row = {d.name};
-    for (const auto component : shown) row.push_back(d.bytes(component) > 0 ? format_gib(d.bytes(component)) : "-");
+    for (const auto component : shown) {
+      const auto bytes = d.bytes(component) + (component == Component::compute ? d.bytes(Component::output) : 0);
+      row.push_back(bytes > 0 ? format_gib(bytes) : "-");
+    }
     row.push_back(format_gib(d.total_bytes()));
     row.push_back(d.usable_bytes ? format_gib(*d.usable_bytes) : "?");
     table.add(std::move(row));

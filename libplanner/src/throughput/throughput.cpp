@@ -133,7 +133,8 @@ std::optional<Throughput> estimate_throughput(const Model& model, const WeightMa
   double low = 1, high = 1, prefill_low = 1, prefill_high = 1;
   bool prefill_known = true;
   const double prompt = static_cast<double>(std::max<std::int64_t>(1, workload.prompt - workload.cached_prompt));
-  const double prompt_ops = weight_ops_per_token(model) * prompt + attention_ops(model, prompt, static_cast<double>(workload.cached_prompt));
+  const double token_ops = weight_ops_per_token(model);
+  const double prompt_ops = token_ops * prompt + attention_ops(model, prompt, static_cast<double>(workload.cached_prompt));
   const double total_weights = static_cast<double>(weights.total());
 
   for (std::size_t i = 0; i < shares.size(); ++i) {
@@ -166,7 +167,7 @@ std::optional<Throughput> estimate_throughput(const Model& model, const WeightMa
     const double part = total_weights > 0 ? static_cast<double>(share.dense + share.experts) / total_weights : 1.0;
     double step_seconds = weight_seconds;
     if (ops) {
-      const double compute = batch * weight_ops_per_token(model) * part / (*ops * speed.prefill_efficiency * ranks);
+      const double compute = batch * token_ops * part / (*ops * speed.prefill_efficiency * ranks);
       if (compute > step_seconds && batch > 1) {
         compute_seconds += compute - step_seconds;
         step_seconds = compute;
