@@ -41,7 +41,7 @@ struct FormatShare {
 [[nodiscard]] double bits_per_weight(const GgufFile& file);
 
 /// A value of metadata on one line of at most about `width` characters: text is cut and its control characters shown as escapes, long arrays are
-/// "[151,936 x string]". `width` 0: everything.
+/// "[151936 x string]". `width` 0: everything.
 [[nodiscard]] std::string preview(const GgufValue& value, std::size_t width);
 
 /// "planner.inspect/1", one line. Arrays of metadata longer than 256 become {"type", "count"} unless `full`. Text that is not UTF-8 gets replacement characters. Of a

@@ -30,7 +30,8 @@ enum class EntryKind : std::uint8_t { model, device, quantization, engine };
 // ---------------------------------------------------------------------------------------------------------------------
 
 // Entries in which every word of the filter occurs, in any case; no words: all, in the catalog's order. A word may have spaces in it: it then is several
-// words. A word that begins with a digit begins a number ("7b" is not in "27b"); letters and digits match across hyphens ("rtx4090" is in "rtx-4090").
+// words. A word that begins with a digit begins a number ("7b" is not in "27b"); letters and digits match across hyphens ("rtx4090" is in "rtx-4090",
+// "qwen3" is not in "qwen-32b").
 
 /// Looks at id, name, Hugging Face id, aliases, publisher, family, architecture, license and modality.
 [[nodiscard]] std::vector<const ModelEntry*> filtered_models(const Catalog& catalog, std::span<const std::string> words);
@@ -60,7 +61,8 @@ struct CatalogEntry {
   const Engine* engine = nullptr;
 };
 
-/// The entry that somebody who typed `typed` means. Where several kinds have one, a name or id wins over an alias, an alias over a part of a name.
+/// The entry that somebody who typed `typed` means. Where several kinds have one, a name letter for letter wins over one in other case, a name or id over an
+/// alias, an alias over a part of a name.
 /// Throws Error (unknown_name): no entry, several of one kind, or entries of several kinds that fit equally well.
 [[nodiscard]] CatalogEntry resolve_entry(const Catalog& catalog, std::string_view typed, std::optional<EntryKind> kind = std::nullopt);
 
@@ -83,6 +85,10 @@ struct LayerGroup {
 /// "RMSNorm" or "LayerNorm": with biases it is LayerNorm, without them RMSNorm but for the few architectures whose LayerNorms have none.
 /// Source: the norms of src/models/ in ggml-org/llama.cpp.
 [[nodiscard]] std::string_view normalization_of(const Model& model);
+
+/// The feed-forward's activation as transformers names it: what the config says, else the default of the architecture's class there
+/// (configuration_*.py); empty: neither is known. Example: "silu", "gelu_pytorch_tanh", "relu2"
+[[nodiscard]] std::string activation_of(const Model& model);
 
 /// How a model knows the order of tokens.
 struct PositionEncoding {

@@ -119,6 +119,8 @@ Subject resolve_subject(const std::string& typed, const Catalog& catalog) {
 Deployment resolve_deployment(const EstimateRequest& request, const Catalog& catalog, std::vector<std::string>& notes) {
   Deployment d;
   d.engine = &catalog.resolve_engine(request.engine);
+  d.memory_fraction = request.memory_fraction.value_or(d.engine->memory_fraction);
+  if (!(d.memory_fraction >= 0 && d.memory_fraction <= 1)) throw Error(ErrorKind::usage, fmt::format("gpu-memory-utilization is {}, expected 0 to 1", d.memory_fraction));
   d.host.name = "host";
   d.host.kind = DeviceKind::cpu;
   bool host_only = false;

@@ -11,7 +11,7 @@ namespace planner {
 namespace {
 
 // Image tokens that cross-attention layers attend to: 1601 patches of up to 4 tiles (Llama 3.2 Vision; fs/ggml/ggml.go of ollama/ollama).
-constexpr std::int64_t kCrossTokens = 1601 * 4;
+constexpr std::int64_t kCrossTokens = std::int64_t{1601} * 4;
 
 /// What the tensors of one layer are for.
 struct Parts {

@@ -118,7 +118,7 @@ std::string describe(const std::vector<GgufTensorDifference>& found, const std::
 }  // namespace
 
 std::string GgufTensorDifference::text() const {
-  const std::string shown = printable(name);
+  std::string shown = printable(name);
   switch (kind) {
     case Kind::missing: return "missing " + shown + " " + shape_text(predicted);
     case Kind::extra: return "extra " + shown + " " + shape_text(actual);

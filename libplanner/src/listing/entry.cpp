@@ -11,7 +11,7 @@ namespace planner {
 namespace {
 
 /// How well a name fits; smaller is better.
-enum class Closeness : std::uint8_t { name, alias, part };
+enum class Closeness : std::uint8_t { letter_for_letter, name, alias, part };
 
 struct Found {
   CatalogEntry entry;
@@ -21,6 +21,7 @@ struct Found {
 
 template <typename Key>
 Closeness closeness_of(std::string_view typed, Key key, std::initializer_list<std::string_view> names, const std::vector<std::string>& aliases) {
+  if (std::find(names.begin(), names.end(), typed) != names.end()) return Closeness::letter_for_letter;
   const auto wanted = key(typed);
   const auto same = [&](std::string_view name) { return !name.empty() && key(name) == wanted; };
   if (std::any_of(names.begin(), names.end(), same)) return Closeness::name;
@@ -91,7 +92,7 @@ CatalogEntry resolve_entry(const Catalog& catalog, std::string_view typed, std::
   if (found.size() == 1) return std::move(found.front().entry);
   std::string list;
   for (const auto& f : found) list += fmt::format("{}{} {}", list.empty() ? "" : ", ", to_string(f.entry.kind), f.name);
-  throw Error(ErrorKind::unknown_name, fmt::format("'{}' is the name of several things ({}): say which kind is meant", typed, list));
+  throw Error(ErrorKind::unknown_name, fmt::format("'{}' is the name of several things ({}): say which with --kind", typed, list));
 }
 
 }  // namespace planner

@@ -29,9 +29,11 @@ std::string squashed(std::string_view s) {
   return out;
 }
 
-/// Whether `word` stands in `field`, at the beginning of a number where it begins with a digit.
-bool stands_in(std::string_view field, std::string_view word) {
+/// Whether `word` stands in `field`, at the beginning of a number where it begins with a digit; with `whole_numbers` at the end of one where it ends with a digit.
+bool stands_in(std::string_view field, std::string_view word, bool whole_numbers = false) {
   for (auto at = field.find(word); at != std::string_view::npos; at = field.find(word, at + 1)) {
+    const auto end = at + word.size();
+    if (whole_numbers && is_digit(word.back()) && end < field.size() && is_digit(field[end])) continue;
     if (at == 0 || !is_digit(word.front())) return true;
     const char before = field[at - 1];
     const bool inside_number = is_digit(before) || (before == '.' && at > 1 && is_digit(field[at - 2]));
@@ -59,7 +61,8 @@ class Filter {
     std::optional<std::vector<std::string>> late;
     return std::all_of(words_.begin(), words_.end(), [&](const Word& word) {
       const auto hit = [&](const std::string& field) {
-        return stands_in(text::to_lower(field), word.plain) || (!word.squashed.empty() && stands_in(squashed(field), word.squashed));
+        // "qwen3" is in "qwen3-32b", not in "qwen-32b".
+        return stands_in(text::to_lower(field), word.plain) || (!word.squashed.empty() && stands_in(squashed(field), word.squashed, true));
       };
       if (std::any_of(fields.begin(), fields.end(), hit)) return true;
       if (!more) return false;

@@ -126,7 +126,7 @@ void write_geometry(JsonWriter& j, const ModelEntry& m) {
   j.field("sliding_window", or_null(hp.sliding_window)).field("ffn_size", or_null(hp.ffn_size)).field("experts", hp.n_experts).field("experts_active", hp.n_experts_active);
   j.field("expert_ffn_size", or_null(hp.n_experts > 0 ? hp.expert_ffn_size : 0)).field("shared_ffn_size", or_null(hp.n_experts > 0 ? hp.shared_ffn_size : 0));
   j.field("vocab_size", hp.vocab_size).field("tied_embeddings", hp.tied_embeddings).field("context", m.context ? m.context : or_null(hp.context_length));
-  j.key("activation").text_or_null(hp.activation).field("normalization", normalization_of(*model));
+  j.key("activation").text_or_null(activation_of(*model)).field("normalization", normalization_of(*model));
   write_positions(j, m);
   write_layers(j, *model);
   write_cache(j, *model);

@@ -177,10 +177,16 @@ PositionEncoding::Kind kind_of(const Model& model, const std::vector<const nlohm
 
 std::string grouped(double value) {
   const auto n = static_cast<std::int64_t>(value);
-  if (static_cast<double>(n) != value) return fmt::format("{}", value);
+  if (static_cast<double>(n) != value && value < 1000) return fmt::format("{}", value);
   std::string digits = std::to_string(n);
   for (auto i = static_cast<std::ptrdiff_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), ",");
   return digits;
+}
+
+/// "1,008", "82.6", "7.40"
+std::string three_digits(double value) {
+  if (value >= 1000) return grouped(static_cast<double>(static_cast<std::int64_t>(value + 0.5)));
+  return fmt::format("{:.{}f}", value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
 
 }  // namespace
@@ -230,7 +236,7 @@ std::string layers_in_words(const LayerGroup& group, const Model& model) {
   std::string out;
   for (std::size_t i = 0; i < std::min(ranges.size(), kShown); ++i) {
     const auto [first, last] = ranges[i];
-    out += (i > 0 ? ", " : "") + (first == last ? fmt::format("{}", first) : fmt::format("{} to {}", first, last));
+    out += (i > 0 ? ", " : "") + (first == last ? fmt::format("{}", first) : fmt::format("{}{}{}", first, first + 1 == last ? ", " : " to ", last));
   }
   if (ranges.size() > kShown) out += ", ...";
   return out;
@@ -246,6 +252,31 @@ std::string_view normalization_of(const Model& model) {
   const auto has_embedding_bias = [](const Tensor& t) { return t.name == "token_embd_norm.bias"; };
   const auto& tensors = model.tensors;
   return std::any_of(tensors.begin(), tensors.end(), has_bias) || std::any_of(tensors.begin(), tensors.end(), has_embedding_bias) ? "LayerNorm" : "RMSNorm";
+}
+
+std::string activation_of(const Model& model) {
+  const auto& hp = model.hyperparameters;
+  if (!hp.activation.empty()) return hp.activation;
+  struct Default {
+    std::string_view architecture, activation;
+  };
+  constexpr Default kDefaults[] = {
+      {"gemma", "gelu_pytorch_tanh"},   {"gemma2", "gelu_pytorch_tanh"},          {"gemma3", "gelu_pytorch_tanh"},     {"gemma3n", "gelu_pytorch_tanh"},
+      {"gemma4", "gelu_pytorch_tanh"},  {"gemma-embedding", "gelu_pytorch_tanh"}, {"starcoder", "gelu_pytorch_tanh"},  {"starcoder2", "gelu_pytorch_tanh"},
+      {"gpt2", "gelu_new"},             {"gptj", "gelu_new"},                     {"phi2", "gelu_new"},                {"gptneox", "gelu"},
+      {"bloom", "gelu"},                {"mpt", "gelu"},                          {"falcon", "gelu"},                  {"grok", "gelu"},
+      {"bert", "gelu"},                 {"nomic-bert-moe", "gelu"},               {"modern-bert", "gelu"},             {"phi3small", "gegelu"},
+      {"nemotron", "relu2"},            {"nemotron_h", "relu2"},                  {"nemotron_h_moe", "relu2"},         {"arcee", "relu2"},
+      {"rwkv6", "relu2"},               {"rwkv7", "relu2"},                       {"apertus", "xielu"},                {"smallthinker", "relu"},
+      {"mamba", "silu"},                {"mamba2", "silu"},
+  };
+  for (const auto& d : kDefaults) {
+    if (d.architecture == hp.architecture) return std::string(d.activation);
+  }
+  // Every other architecture that is described here has SwiGLU.
+  const auto is_gated = [](const FeedForward& f) { return std::visit([](const auto& ffn) { return ffn.gated; }, f); };
+  const auto gated_layer = [&](const Layer& l) { return std::any_of(l.ffns.begin(), l.ffns.end(), is_gated); };
+  return std::any_of(model.layers.begin(), model.layers.end(), gated_layer) ? "silu" : std::string();
 }
 
 std::string_view to_string(PositionEncoding::Kind kind) {
@@ -377,15 +408,9 @@ const QualityMeasurement* find_measurement(const Quantization& quantization, std
   return found;
 }
 
-std::string format_bandwidth(BytesPerSecond rate) {
-  const double gb = rate.value() / 1e9;
-  return gb >= 1000 ? grouped(static_cast<double>(static_cast<std::int64_t>(gb + 0.5))) + " GB/s" : fmt::format("{:.3g} GB/s", gb);
-}
+std::string format_bandwidth(BytesPerSecond rate) { return three_digits(rate.value() / 1e9) + " GB/s"; }
 
-std::string format_ops(OpsPerSecond rate, std::string_view unit) {
-  const double tera = rate.value() / 1e12;
-  return tera >= 1000 ? fmt::format("{} {}", grouped(static_cast<double>(static_cast<std::int64_t>(tera + 0.5))), unit) : fmt::format("{:.3g} {}", tera, unit);
-}
+std::string format_ops(OpsPerSecond rate, std::string_view unit) { return fmt::format("{} {}", three_digits(rate.value() / 1e12), unit); }
 
 std::string format_tokens(std::int64_t tokens) {
   if (tokens > 0 && tokens % (1 << 20) == 0) return fmt::format("{}M", tokens >> 20);

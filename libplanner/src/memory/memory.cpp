@@ -163,10 +163,10 @@ class Accountant {
       const std::int64_t share = needed / ranks;
       std::int64_t pool = share;
       if (const auto capacity = at(device).capacity_bytes) {
-        const auto budget = static_cast<std::int64_t>(d_.engine->memory_fraction * static_cast<double>(*capacity)) - at(device).total_bytes();
+        const auto budget = static_cast<std::int64_t>(d_.memory_fraction * static_cast<double>(*capacity)) - at(device).total_bytes();
         pool = std::max(budget, share);
         // The pool stops at the fraction: what does not fit into it does not fit.
-        at(device).usable_bytes = std::min(at(device).usable_bytes.value_or(*capacity), static_cast<std::int64_t>(d_.engine->memory_fraction * static_cast<double>(*capacity)));
+        at(device).usable_bytes = std::min(at(device).usable_bytes.value_or(*capacity), static_cast<std::int64_t>(d_.memory_fraction * static_cast<double>(*capacity)));
       }
       add(device, "KV pool", Component::kv, pool, Basis::rule);
       at(device).unused_pool_bytes = pool - share;

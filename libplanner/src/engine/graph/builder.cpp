@@ -1,0 +1,380 @@
+#include "engine/graph/builder.h"
+
+#include <algorithm>
+#include <string>
+
+namespace planner::engine::graph {
+namespace {
+
+bool is_quantized(FormatId format) { return tensor_format(format).block_weights > 1; }
+
+/// Edge of the rotation that spreads outliers over a quantized key's row: the largest power of two from 64 that divides the head.
+std::int64_t key_rotation(std::int64_t head_dim) {
+  std::int64_t n = 64;
+  while (head_dim % (2 * n) == 0) n *= 2;
+  return n;
+}
+
+}  // namespace
+
+// --- tensors by name ----------------------------------------------------------------------------------------------------
+
+const planner::Tensor* LayerParts::find(std::string_view name) const {
+  for (const auto* t : tensors) {
+    // "blk.N." and the name
+    const std::string_view full = t->name;
+    if (full.size() > name.size() && full.ends_with(name) && full[full.size() - name.size() - 1] == '.') return t;
+  }
+  return nullptr;
+}
+
+std::int64_t LayerParts::rows(std::string_view name) const {
+  const auto* t = find(name);
+  return t == nullptr ? 0 : t->shape[1];
+}
+
+// --- construction -------------------------------------------------------------------------------------------------------
+
+Builder::Builder(Graph& graph, const Model& model, std::span<const LayerParts> layers, const GraphOptions& options, const Batch& batch)
+    : g_(graph), model_(model), hp_(model.hyperparameters), layers_(layers), o_(options), style_(style_of(hp_)), n_(batch.tokens), seqs_(batch.sequences),
+      n_out_(batch.outputs), hidden_(hp_.hidden_size) {
+  g_.clear();
+}
+
+void Builder::build() { transformer(); }
+
+// --- inputs -------------------------------------------------------------------------------------------------------------
+
+Id Builder::embedded_tokens() {
+  tokens_ = g_.input(kI32, n_);
+  const Id embedded = g_.op({hidden_, n_, 1, 1}, {tokens_});
+  g_.expand(embedded);
+  // Embeddings given instead of tokens have a place too.
+  g_.expand(g_.input(kF32, hidden_, n_));
+  return embedded;
+}
+
+Id Builder::positions() { return g_.input(kI32, n_ * style_.positions_per_token); }
+
+Builder::CacheInput Builder::cache_input(std::int64_t cells, std::int64_t head_k, std::int64_t head_v, bool has_v, std::int64_t widest_v) {
+  CacheInput in;
+  in.cells = cells;
+  in.has_v = has_v;
+  in.k_rows = g_.input(kI64, n_);
+  // Without flash attention V is kept transposed: every element is a row of its own.
+  if (has_v) in.v_rows = g_.input(kI64, o_.flash_attention ? n_ : n_ * widest_v);
+  in.mask = g_.input(o_.flash_attention ? kF16 : kF32, cells, n_ / o_.streams, 1, o_.streams);
+  if (is_quantized(o_.kv_type_k) && head_k > 0 && head_k % 64 == 0) {
+    const auto n = key_rotation(head_k);
+    in.k_rotation = g_.input(kF32, n, n);
+  }
+  if (has_v && is_quantized(o_.kv_type_v) && head_v > 0 && head_v % 64 == 0) in.v_rotation = g_.input(kF32, 64, 64);
+  return in;
+}
+
+void Builder::cache_inputs() {
+  // Rotation needs heads of one width in the whole cache.
+  struct Widths {
+    std::int64_t k = 0, v = 0;
+    void add(std::int64_t& width, std::int64_t w) { width = width == 0 || width == w ? w : -1; }
+  } full, sliding;
+  std::int64_t widest_v = 0;
+  bool has_v = true;
+  for (const auto& l : model_.layers) {
+    if (l.mtp) continue;
+    for (const auto& mixer : l.mixers) {
+      if (const auto* a = std::get_if<Attention>(&mixer)) {
+        auto& w = a->window > 0 && o_.sliding_cells > 0 ? sliding : full;
+        if (a->window > 0 && o_.sliding_cells > 0) has_sliding_ = true;
+        widest_v = std::max(widest_v, a->n_kv_heads * a->head_dim_v);
+        if (a->shares_kv_of >= 0) continue;
+        w.add(w.k, a->head_dim);
+        w.add(w.v, a->head_dim_v);
+      }
+    }
+  }
+  full_ = cache_input(o_.cells, full.k, full.v, has_v, widest_v);
+  if (has_sliding_) sliding_ = cache_input(o_.sliding_cells, sliding.k, sliding.v, has_v, widest_v);
+}
+
+// --- parts --------------------------------------------------------------------------------------------------------------
+
+Id Builder::norm(Id a) {
+  Id n = g_.elementwise({a});
+  // Only the root-mean-square form may overwrite what it reads.
+  if (style_.norm == Style::Norm::layer) g_.at(n).in_place = false;
+  return g_.elementwise({n});
+}
+
+Id Builder::norm(Id a, const LayerParts& p, std::string_view name) { return p.has(name) ? norm(a) : a; }
+
+Id Builder::linear(const LayerParts& p, std::string_view name, Id a) { return g_.matmul(p.rows(name), a); }
+
+Id Builder::rotate(Id a, Id rotation) {
+  if (rotation == kNone) return a;
+  const auto shape = g_.at(a).shape;
+  const auto n = g_.extent(rotation, 0);
+  const Shape flat{n, n_elements(shape) / n, 1, 1};
+  const bool contiguous = g_.at(a).strides == g_.at(g_.reshape(a, shape)).strides;
+  const Id rows = contiguous ? g_.reshape(a, flat) : g_.contiguous(a, flat);
+  return g_.reshape(g_.op(flat, {rotation, rows}), shape);
+}
+
+void Builder::write_k(const CacheInput& in, Id k) {
+  const auto t = g_.at(k);
+  const Id rows = g_.view(k, {t.shape[0] * t.shape[1], t.shape[2], 1, 1}, {t.element_bytes, t.strides[2], t.strides[2] * t.shape[2], t.strides[2] * t.shape[2]});
+  g_.expand(g_.sink({rows, in.k_rows}));
+}
+
+void Builder::write_v(const CacheInput& in, Id v, const Heads& heads) {
+  const auto shape = g_.at(v).shape;
+  const auto width = shape[0] * shape[1];
+  if (o_.flash_attention) {
+    const auto stride = g_.stride(v, 2);
+    const Id rows = g_.view(v, {width, shape[2], 1, 1}, {g_.at(v).element_bytes, stride, stride * shape[2], stride * shape[2]});
+    g_.expand(g_.sink({rows, in.v_rows}));
+    return;
+  }
+  const Shape flat{width, shape[2], 1, 1};
+  Id rows = g_.stride(v, 2) == width * g_.at(v).element_bytes ? g_.reshape(v, flat) : g_.contiguous(v, flat);
+  std::int64_t stored = width;
+  if (heads.cached_v > width) {
+    stored = heads.cached_v;
+    rows = g_.op({stored, shape[2], 1, 1}, {rows});
+  }
+  g_.expand(g_.sink({g_.reshape(rows, {1, stored * shape[2], 1, 1}), in.v_rows}));
+}
+
+Id Builder::attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads) {
+  q = rotate(q, in.k_rotation);
+  if (k != kNone) k = rotate(k, in.k_rotation);
+  if (v != kNone) v = rotate(v, in.v_rotation);
+  g_.expand(q);
+  if (heads.q_k_v_order) {
+    if (k != kNone) g_.expand(k);
+    if (v != kNone) g_.expand(v);
+  } else {
+    if (v != kNone) g_.expand(v);
+    if (k != kNone) g_.expand(k);
+  }
+  if (k != kNone) write_k(in, k);
+  if (v != kNone && in.has_v) write_v(in, v, heads);
+  Id out = attention_product(in, q, heads, in.mask);
+  return rotate(out, in.v_rotation);
+}
+
+Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id mask) {
+  const auto t = g_.at(q);
+  const auto per_stream = t.shape[2] / o_.streams;
+  const Id split = g_.view(q, {t.shape[0], t.shape[1], per_stream, o_.streams}, {t.strides[0], t.strides[1], t.strides[2], t.strides[3] / o_.streams});
+  const Id by_head = g_.permute(split, 0, 2, 1, 3);
+  const std::int64_t product_v = heads.latent_v > 0 ? heads.latent_v : heads.dim_v;
+  Id out;
+  if (o_.flash_attention) {
+    out = g_.op({product_v, heads.q, per_stream, o_.streams}, {by_head, mask});
+    if (heads.latent_v > 0) {
+      out = g_.permute(out, 0, 2, 1, 3);
+      out = g_.matmul(heads.dim_v, out);
+      out = g_.contiguous(g_.permute(out, 0, 2, 1, 3));
+    }
+    out = g_.reshape(out, {g_.extent(out, 0) * g_.extent(out, 1), g_.extent(out, 2) * g_.extent(out, 3), 1, 1});
+  } else {
+    Id scores = g_.op({in.cells, per_stream, heads.q, o_.streams}, {by_head});
+    scores = g_.elementwise({scores, mask});
+    Id values = kNone;
+    if (heads.latent_v > 0) {
+      // The latent rows are keys and values: as values they are copied, transposed.
+      const auto& f = tensor_format(o_.kv_type_k);
+      values = g_.op_of_bytes({in.cells, heads.latent_v, 1, o_.streams}, in.cells / f.block_weights * f.block_bytes * heads.latent_v * o_.streams, {});
+    }
+    out = g_.op({product_v, per_stream, heads.q, o_.streams}, {values, scores});
+    if (heads.latent_v > 0) out = g_.matmul(heads.dim_v, out);
+    out = g_.permute(out, 0, 2, 1, 3);
+    out = g_.contiguous(out, {g_.extent(out, 0) * g_.extent(out, 1), g_.extent(out, 2) * g_.extent(out, 3), 1, 1});
+  }
+  g_.expand(out);
+  return out;
+}
+
+// --- attention ----------------------------------------------------------------------------------------------------------
+
+Id Builder::attention(const LayerParts& p, const Attention& m, Id a) {
+  const auto& in = cache_of(m);
+  Heads heads{m.n_heads, m.n_kv_heads, m.head_dim, m.head_dim_v};
+  heads.q_k_v_order = has_sliding_;
+  Id q, k = kNone, v = kNone;
+  if (p.has("attn_qkv.weight")) {
+    const Id all = linear(p, "attn_qkv.weight", a);
+    const auto row = g_.stride(all, 1);
+    const auto part = [&](std::int64_t dim, std::int64_t n) { return g_.view(all, {dim, n, n_, 1}, {kF32, dim * kF32, row, row * n_}); };
+    q = part(m.head_dim, m.n_heads);
+    k = part(m.head_dim, m.n_kv_heads);
+    v = part(m.head_dim_v, m.n_kv_heads);
+  } else {
+    q = g_.reshape(linear(p, "attn_q.weight", a), {m.head_dim, m.n_heads, n_, 1});
+    k = g_.reshape(linear(p, "attn_k.weight", a), {m.head_dim, m.n_kv_heads, n_, 1});
+    v = g_.reshape(linear(p, "attn_v.weight", a), {m.head_dim_v, m.n_kv_heads, n_, 1});
+  }
+  q = rope(norm(q, p, "attn_q_norm.weight"));
+  k = rope(norm(k, p, "attn_k_norm.weight"));
+  if (style_.scaled_queries) q = g_.elementwise({q});
+  const Id out = attend(in, q, k, v, heads);
+  return linear(p, "attn_output.weight", out);
+}
+
+Id Builder::mix(const LayerParts& p, const Mixer& mixer, Id a) {
+  if (const auto* m = std::get_if<Attention>(&mixer)) return attention(p, *m, a);
+  return a;
+}
+
+// --- feed-forwards --------------------------------------------------------------------------------------------------------
+
+Id Builder::dense(const LayerParts& p, Id a, std::string_view suffix) {
+  const auto name = [&](std::string_view what) { return std::string(what).append(suffix).append(".weight"); };
+  const auto up_rows = p.rows(name("ffn_up"));
+  const auto gate_rows = p.rows(name("ffn_gate"));
+  const auto* down = p.find(name("ffn_down"));
+  if (down == nullptr) return a;
+  const auto width = down->shape[0];
+  Id x;
+  if (gate_rows > 0) {
+    const Id up = g_.matmul(up_rows, a);
+    const Id gate = g_.matmul(gate_rows, a);
+    x = g_.glu(gate, up);
+  } else {
+    x = g_.matmul(up_rows, a);
+    // Gate and up in one projection, or none: an activation in place.
+    x = up_rows == 2 * width ? g_.op({width, g_.extent(x, 1), 1, 1}, {x}) : g_.elementwise({x});
+  }
+  return g_.matmul(down->shape[1], x);
+}
+
+Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
+  const auto n = g_.extent(a, 1);
+  const bool late_softmax = p.has("ffn_gate_inp.bias");
+  if (logits == kNone) logits = g_.matmul(m.n_experts, a);
+  if (late_softmax) logits = g_.elementwise({logits});
+  const Id probabilities = late_softmax ? logits : g_.elementwise({logits});
+  const Id selection = p.has("exp_probs_b.bias") ? g_.elementwise({probabilities}) : probabilities;
+  const Id sorted = g_.op({m.n_experts, n, 1, 1}, {selection}, kI32);
+  const Id chosen = g_.view(sorted, {m.n_active, n, 1, 1}, g_.at(sorted).strides);
+  Id weights = g_.get_rows(g_.reshape(probabilities, {1, m.n_experts, n, 1}), chosen);
+  const Shape flat{m.n_active, n, 1, 1};
+  const Shape stacked{1, m.n_active, n, 1};
+  if (late_softmax) {
+    weights = g_.reshape(g_.elementwise({g_.reshape(weights, flat)}), stacked);
+  } else {
+    const Id rows = g_.reshape(weights, flat);
+    Id sum = g_.op({1, n, 1, 1}, {rows});
+    sum = g_.elementwise({sum});
+    weights = g_.reshape(g_.elementwise({rows, sum}), stacked);
+  }
+  g_.expand(weights);
+
+  const Id in = g_.reshape(a, {g_.extent(a, 0), 1, n, 1});
+  const auto product = [&](std::int64_t rows, Id x) { return g_.op({rows, m.n_active, n, 1}, {x, chosen}); };
+  Id x;
+  if (p.has("ffn_gate_up_exps.weight")) {
+    const Id both = product(2 * m.expert_size, in);
+    const auto half = [&] { return g_.view(both, {m.expert_size, m.n_active, n, 1}, g_.at(both).strides); };
+    const Id gate = half();
+    const Id up = half();
+    x = g_.glu(gate, up);
+  } else {
+    const Id up = product(m.expert_size, in);
+    if (m.gated) {
+      const Id gate = product(m.expert_size, in);
+      x = g_.glu(gate, up);
+    } else {
+      x = g_.elementwise({up});
+    }
+  }
+  const auto* down = p.find("ffn_down_exps.weight");
+  const auto width = down != nullptr ? down->shape[1] : hidden_;
+  x = product(width, x);
+  x = g_.elementwise({x, weights});
+  g_.expand(x);
+
+  const auto one = [&] { return g_.view(x, {width, n, 1, 1}, {kF32, g_.stride(x, 2), g_.stride(x, 2) * n, g_.stride(x, 2) * n}); };
+  std::vector<Id> each;
+  for (std::int64_t i = 0; i < m.n_active; ++i) {
+    each.push_back(one());
+    g_.expand(each.back());
+  }
+  Id sum = each.front();
+  for (std::size_t i = 1; i < each.size(); ++i) {
+    sum = g_.elementwise({sum, each[i]});
+    g_.expand(sum);
+  }
+  return each.size() == 1 ? g_.contiguous(sum) : sum;
+}
+
+Id Builder::feed_forward(const LayerParts& p, Id a) {
+  for (const auto& ffn : p.layer->ffns) {
+    if (const auto* m = std::get_if<MoeFfn>(&ffn)) {
+      Id out = experts(p, *m, a);
+      if (p.has("ffn_down_shexp.weight")) {
+        Id shared = dense(p, a, "_shexp");
+        if (p.has("ffn_gate_inp_shexp.weight")) shared = g_.elementwise({shared, g_.elementwise({g_.matmul(1, a)})});
+        out = g_.elementwise({out, shared});
+      }
+      return out;
+    }
+  }
+  return dense(p, a);
+}
+
+// --- whole models -----------------------------------------------------------------------------------------------------------
+
+Id Builder::layer(const LayerParts& p, Id in, bool last) {
+  const bool choose = last && style_.output_rows == Style::OutputRows::last_layer;
+  Id residual = in;
+  const Id normed = norm(in, p, "attn_norm.weight");
+  Id x = mix(p, p.layer->mixers.front(), normed);
+  Id ffn_in = normed;
+  if (choose) {
+    x = output_rows(x);
+    residual = output_rows(residual);
+    if (style_.parallel) ffn_in = output_rows(ffn_in);
+  }
+  if (style_.parallel) {
+    const Id mixed = x;
+    x = feed_forward(p, ffn_in);
+    return g_.elementwise({g_.elementwise({x, residual}), mixed});
+  }
+  const bool ffn_norm_only = p.has("ffn_norm.weight");
+  if (ffn_norm_only) x = norm(x, p, "post_attention_norm.weight");
+  const Id middle = g_.elementwise({x, residual});
+  x = norm(middle, p, ffn_norm_only ? "ffn_norm.weight" : "post_attention_norm.weight");
+  x = feed_forward(p, x);
+  x = norm(x, p, "post_ffw_norm.weight");
+  return g_.elementwise({x, middle});
+}
+
+void Builder::head(Id a) {
+  if (style_.output_rows == Style::OutputRows::before_norm) {
+    if (style_.hidden_kept) g_.mark_output(a);
+    a = output_rows(a);
+  }
+  a = norm(a);
+  if (style_.output_rows == Style::OutputRows::after_norm) {
+    if (style_.hidden_kept) g_.mark_output(a);
+    a = output_rows(a);
+  }
+  g_.mark_output(a);
+  Id logits = g_.matmul(hp_.vocab_size, a);
+  if (style_.final_softcap) logits = g_.elementwise({logits});
+  g_.mark_output(logits);
+  g_.expand(logits);
+}
+
+void Builder::transformer() {
+  Id x = embedded_tokens();
+  pos_ = positions();
+  cache_inputs();
+  out_ids_ = g_.input(kI32, n_out_);
+  for (std::size_t i = 0; i < layers_.size(); ++i) x = layer(layers_[i], x, i + 1 == layers_.size());
+  head(x);
+}
+
+}  // namespace planner::engine::graph

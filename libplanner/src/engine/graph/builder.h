@@ -1,0 +1,123 @@
+// Builds the graph that llama.cpp computes for one batch of tokens: layer by layer out of the model's mixers and feed-forwards, with the parts that
+// its tensors show (norms, biases, gates, fused projections). What no tensor shows is in `Style`, family by family.
+//
+// Source: src/llama-graph.cpp, src/models/ (ggml-org/llama.cpp) of v0.5.0; src/llama.cpp of b4748 for the older generation.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/compute_buffers.h"
+#include "engine/graph/graph.h"
+#include "planner/model.h"
+
+namespace planner::engine::graph {
+
+/// The layers to lay out, in order: all of a model, or the distinct ones often enough.
+struct LayerParts {
+  const Layer* layer = nullptr;
+  std::int64_t number = 0;  ///< in the model
+  std::span<const planner::Tensor* const> tensors;
+
+  /// By its name behind "blk.N."; null when there is none.
+  [[nodiscard]] const planner::Tensor* find(std::string_view name) const;
+  [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
+  /// Outputs of a projection; 0 when there is none.
+  [[nodiscard]] std::int64_t rows(std::string_view name) const;
+};
+
+/// Traits of a family's graph that its tensors do not show.
+struct Style {
+  enum class Norm : std::uint8_t { rms, layer };
+  /// Where the rows are chosen whose logits are wanted.
+  enum class OutputRows : std::uint8_t {
+    last_layer,    ///< behind the last mixer: its feed-forward sees them alone
+    before_norm,   ///< behind the last layer, which is kept as well
+    after_norm,    ///< behind the output norm, which is kept as well
+  };
+  Norm norm = Norm::rms;
+  OutputRows output_rows = OutputRows::last_layer;
+  bool parallel = false;          ///< attention and feed-forward read the same norm
+  bool hidden_kept = false;       ///< the hidden states are an output as well, for a draft head (where rows are chosen late)
+  bool scaled_queries = false;    ///< queries are scaled before the product instead of in the softmax
+  bool final_softcap = false;     ///< tanh over the logits
+  bool rope = true;
+  std::int64_t positions_per_token = 1;  ///< 4: M-RoPE
+};
+[[nodiscard]] Style style_of(const Hyperparameters& hp);
+
+/// What is computed at once.
+struct Batch {
+  std::int64_t tokens = 0, sequences = 1, outputs = 0;
+};
+
+class Builder {
+ public:
+  Builder(Graph& graph, const Model& model, std::span<const LayerParts> layers, const GraphOptions& options, const Batch& batch);
+
+  void build();
+
+ private:
+  /// Inputs that tell attention where to write and what to see.
+  struct CacheInput {
+    Id k_rows = kNone, v_rows = kNone, mask = kNone, k_rotation = kNone, v_rotation = kNone;
+    std::int64_t cells = 0;
+    bool has_v = true;
+  };
+  /// Shape of one attention over a cache.
+  struct Heads {
+    std::int64_t q = 0, kv = 0, dim_k = 0, dim_v = 0;
+    std::int64_t cached_v = 0;   ///< row of the V cache where it is wider than kv * dim_v
+    std::int64_t latent_v = 0;   ///< > 0: V is the first `latent_v` of K, expanded to `dim_v` behind the product (MLA)
+    bool q_k_v_order = false;    ///< the order in which the three enter the graph: Q, K, V instead of Q, V, K
+  };
+
+  // --- inputs ---------------------------------------------------------------------------------------------------------
+  Id embedded_tokens();
+  Id positions();
+  void cache_inputs();
+  CacheInput cache_input(std::int64_t cells, std::int64_t head_k, std::int64_t head_v, bool has_v, std::int64_t widest_v);
+  const CacheInput& cache_of(const Attention& a) const { return a.window > 0 && has_sliding_ ? sliding_ : full_; }
+
+  // --- parts ----------------------------------------------------------------------------------------------------------
+  Id norm(Id a);                      ///< normalization and weight
+  Id norm(Id a, const LayerParts& p, std::string_view name);  ///< by the weight's name: what it lacks is left out
+  Id linear(const LayerParts& p, std::string_view name, Id a);   ///< weight and bias
+  Id rope(Id a) { return style_.rope ? g_.elementwise({a, pos_}) : a; }
+  Id attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads);
+  Id attention_product(const CacheInput& in, Id q, const Heads& heads, Id mask);
+  void write_k(const CacheInput& in, Id k);
+  void write_v(const CacheInput& in, Id v, const Heads& heads);
+  Id rotate(Id a, Id rotation);
+  Id output_rows(Id a) { return g_.get_rows(a, out_ids_); }
+
+  // --- mixers -----------------------------------------------------------------------------------------------------------
+  Id mix(const LayerParts& p, const Mixer& mixer, Id a);
+  Id attention(const LayerParts& p, const Attention& m, Id a);
+
+  // --- feed-forwards ------------------------------------------------------------------------------------------------------
+  Id feed_forward(const LayerParts& p, Id a);
+  Id dense(const LayerParts& p, Id a, std::string_view suffix = "");
+  Id experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits = kNone);
+
+  // --- whole models -------------------------------------------------------------------------------------------------------
+  void transformer();
+  Id layer(const LayerParts& p, Id in, bool last);
+  void head(Id a);
+
+  Graph& g_;
+  const Model& model_;
+  const Hyperparameters& hp_;
+  std::span<const LayerParts> layers_;
+  const GraphOptions& o_;
+  Style style_;
+  std::int64_t n_, seqs_, n_out_;
+  std::int64_t hidden_;
+  Id tokens_ = kNone, pos_ = kNone, out_ids_ = kNone;
+  CacheInput full_, sliding_;
+  bool has_sliding_ = false;
+};
+
+}  // namespace planner::engine::graph

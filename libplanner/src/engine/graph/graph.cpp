@@ -1,0 +1,126 @@
+#include "engine/graph/graph.h"
+
+#include <algorithm>
+
+namespace planner::engine::graph {
+namespace {
+
+Shape contiguous_strides(const Shape& shape, std::int32_t element_bytes) {
+  Shape strides{};
+  strides[0] = element_bytes;
+  for (std::size_t i = 1; i < strides.size(); ++i) strides[i] = strides[i - 1] * shape[i - 1];
+  return strides;
+}
+
+}  // namespace
+
+void Graph::clear() {
+  tensors_.clear();
+  order_.clear();
+  leaves_.clear();
+}
+
+Id Graph::add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id> sources) {
+  auto& t = tensors_.emplace_back();
+  t.shape = shape;
+  t.element_bytes = element_bytes;
+  t.strides = contiguous_strides(shape, element_bytes);
+  t.bytes = n_elements(shape) * element_bytes;
+  for (const Id source : sources) {
+    if (source != kNone) t.sources[static_cast<std::size_t>(t.n_sources++)] = source;
+  }
+  return static_cast<Id>(tensors_.size() - 1);
+}
+
+Id Graph::add_view(Id a, Shape shape, Shape strides) {
+  const Id id = add(shape, at(a).element_bytes, {a});
+  auto& t = at(id);
+  t.strides = strides;
+  t.bytes = 0;
+  t.view_of = at(a).view_of != kNone ? at(a).view_of : a;
+  return id;
+}
+
+Id Graph::input(std::int32_t element_bytes, std::int64_t n0, std::int64_t n1, std::int64_t n2, std::int64_t n3) {
+  const Id id = add({n0, n1, n2, n3}, element_bytes, {});
+  at(id).leaf = true;
+  return id;
+}
+
+Id Graph::op(Shape shape, std::initializer_list<Id> sources, std::int32_t element_bytes) { return add(shape, element_bytes, sources); }
+
+Id Graph::op_of_bytes(Shape shape, std::int64_t bytes, std::initializer_list<Id> sources) {
+  const Id id = add(shape, 1, sources);
+  at(id).bytes = bytes;
+  return id;
+}
+
+Id Graph::elementwise(std::initializer_list<Id> sources) {
+  const Id first = *sources.begin();
+  const Id id = add(at(first).shape, at(first).element_bytes, sources);
+  at(id).in_place = true;
+  return id;
+}
+
+Id Graph::contiguous(Id a, Shape shape) { return add(shape, at(a).element_bytes, {a}); }
+
+Id Graph::matmul(std::int64_t rows, Id a) {
+  auto shape = at(a).shape;
+  shape[0] = rows;
+  return add(shape, kF32, {a});
+}
+
+Id Graph::get_rows(Id a, Id ids) {
+  const auto i = at(ids).shape;
+  return add({extent(a, 0), i[0], i[1], i[2]}, at(a).element_bytes, {a, ids});
+}
+
+Id Graph::concat(Id a, Id b, int dimension) {
+  auto shape = at(a).shape;
+  shape[static_cast<std::size_t>(dimension)] += extent(b, dimension);
+  return add(shape, at(a).element_bytes, {a, b});
+}
+
+Id Graph::glu(Id gate, Id up) { return add(at(gate).shape, kF32, {gate, up}); }
+
+Id Graph::sink(std::initializer_list<Id> sources) {
+  const Id id = add({1, 1, 1, 1}, kF32, sources);
+  at(id).bytes = 0;
+  at(id).external = true;
+  return id;
+}
+
+Id Graph::reshape(Id a, Shape shape) { return add_view(a, shape, contiguous_strides(shape, at(a).element_bytes)); }
+
+Id Graph::view(Id a, Shape shape, Shape strides) { return add_view(a, shape, strides); }
+
+Id Graph::permute(Id a, int axis0, int axis1, int axis2, int axis3) {
+  const std::array<int, 4> axes{axis0, axis1, axis2, axis3};
+  Shape shape{};
+  Shape strides{};
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    shape[static_cast<std::size_t>(axes[i])] = at(a).shape[i];
+    strides[static_cast<std::size_t>(axes[i])] = at(a).strides[i];
+  }
+  return add_view(a, shape, strides);
+}
+
+Id Graph::write_rows(Id a, std::initializer_list<Id> sources) {
+  const Id id = add(at(a).shape, at(a).element_bytes, sources);
+  auto& t = at(id);
+  t.sources[static_cast<std::size_t>(t.n_sources++)] = a;
+  t.strides = at(a).strides;
+  t.bytes = 0;
+  t.view_of = at(a).view_of != kNone ? at(a).view_of : a;
+  return id;
+}
+
+void Graph::expand(Id a) {
+  auto& t = at(a);
+  if (t.in_graph) return;
+  t.in_graph = true;
+  for (int i = 0; i < at(a).n_sources; ++i) expand(at(a).sources[static_cast<std::size_t>(i)]);
+  (at(a).leaf ? leaves_ : order_).push_back(a);
+}
+
+}  // namespace planner::engine::graph

@@ -1,0 +1,102 @@
+// A computation graph as an inference engine hands it to its allocator: tensors with shapes and strides, the tensors that they are computed from,
+// which of them are views, and the order in which they are computed. Nothing is computed here; the graph says what is alive when.
+//
+// Weights and caches lie in buffers of their own, so a graph names them nowhere: an operation lists only the sources that the allocator has to
+// place. A write into a cache is a node that uses its sources and occupies nothing (`sink`).
+//
+// Order: `expand` appends a tensor behind everything that it needs, sources first to last, as ggml_build_forward_expand does; what is already in the
+// graph stays where it is. Source: ggml/src/ggml.c (ggml-org/llama.cpp).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <vector>
+
+namespace planner::engine::graph {
+
+/// A tensor of a Graph; kNone where an operation has no such operand.
+using Id = std::int32_t;
+inline constexpr Id kNone = -1;
+
+using Shape = std::array<std::int64_t, 4>;
+
+inline constexpr std::int32_t kF32 = 4, kF16 = 2, kI32 = 4, kI64 = 8;  // bytes per element
+
+struct Tensor {
+  static constexpr int kMostSources = 8;
+  Shape shape{1, 1, 1, 1};
+  Shape strides{};               ///< bytes
+  std::int64_t bytes = 0;        ///< what it occupies; 0 for views and sinks
+  std::array<Id, kMostSources> sources{kNone, kNone, kNone, kNone, kNone, kNone, kNone, kNone};
+  Id view_of = kNone;            ///< the tensor whose memory it shows; never itself a view
+  std::int32_t element_bytes = kF32;
+  std::int8_t n_sources = 0;
+  bool leaf = false;             ///< an input: there before anything is computed
+  bool output = false;           ///< read after the graph has run: never freed, never overwritten
+  bool in_place = false;         ///< may overwrite a source of the same layout
+  bool external = false;         ///< lies in a buffer of its own
+  bool in_graph = false;
+};
+
+class Graph {
+ public:
+  /// Forgets everything; memory is kept for the next graph.
+  void clear();
+
+  // --- tensors without sources ----------------------------------------------------------------------------------------
+  Id input(std::int32_t element_bytes, std::int64_t n0, std::int64_t n1 = 1, std::int64_t n2 = 1, std::int64_t n3 = 1);
+
+  // --- operations whose result is a tensor of its own -------------------------------------------------------------------
+  /// A result of the given shape that never overwrites its sources: products, concatenations, gathers, copies.
+  Id op(Shape shape, std::initializer_list<Id> sources, std::int32_t element_bytes = kF32);
+  /// The same where rows are quantized: `bytes` in all.
+  Id op_of_bytes(Shape shape, std::int64_t bytes, std::initializer_list<Id> sources);
+  /// A result shaped like its first source, which it may overwrite (or another of the same layout): sums, products, activations, norms, rotations.
+  Id elementwise(std::initializer_list<Id> sources);
+  /// A contiguous copy of another shape.
+  Id contiguous(Id a, Shape shape);
+  Id contiguous(Id a) { return contiguous(a, at(a).shape); }
+  /// `weight` of `rows` outputs times `a`: [rows, a1, a2, a3].
+  Id matmul(std::int64_t rows, Id a);
+  /// Rows of `a` chosen by `ids`.
+  Id get_rows(Id a, Id ids);
+  /// `a` and `b` side by side along one dimension.
+  Id concat(Id a, Id b, int dimension);
+  /// A gated activation of two tensors: never in place.
+  Id glu(Id gate, Id up);
+  /// A write into memory outside the graph.
+  Id sink(std::initializer_list<Id> sources);
+
+  // --- views --------------------------------------------------------------------------------------------------------------
+  Id reshape(Id a, Shape shape);
+  Id view(Id a, Shape shape, Shape strides);
+  Id permute(Id a, int axis0, int axis1, int axis2, int axis3);
+  Id transpose(Id a) { return permute(a, 1, 0, 2, 3); }
+  /// A result of the graph that is written over `a` (rows of it): uses the sources, occupies nothing.
+  Id write_rows(Id a, std::initializer_list<Id> sources);
+
+  void mark_output(Id a) { if (a != kNone) at(a).output = true; }
+
+  /// Appends `a` and what it needs to the order.
+  void expand(Id a);
+
+  [[nodiscard]] Tensor& at(Id id) { return tensors_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const Tensor& at(Id id) const { return tensors_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] std::int64_t extent(Id id, int dimension) const { return at(id).shape[static_cast<std::size_t>(dimension)]; }
+  [[nodiscard]] std::int64_t stride(Id id, int dimension) const { return at(id).strides[static_cast<std::size_t>(dimension)]; }
+  [[nodiscard]] std::size_t n_tensors() const { return tensors_.size(); }
+  [[nodiscard]] const std::vector<Id>& order() const { return order_; }  ///< nodes, views included
+  [[nodiscard]] const std::vector<Id>& leaves() const { return leaves_; }
+
+ private:
+  Id add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id> sources);
+  Id add_view(Id a, Shape shape, Shape strides);
+
+  std::vector<Tensor> tensors_;
+  std::vector<Id> order_, leaves_;
+};
+
+[[nodiscard]] inline std::int64_t n_elements(const Shape& s) { return s[0] * s[1] * s[2] * s[3]; }
+
+}  // namespace planner::engine::graph
