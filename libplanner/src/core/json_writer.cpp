@@ -6,6 +6,20 @@
 #include <cmath>
 
 namespace planner {
+namespace {
+
+/// Bytes of the UTF-8 character at the start of `s`, which begins with a byte from 0x80 on; 0 where there is none (RFC 3629).
+std::size_t utf8_length(std::string_view s) {
+  const auto byte = [&](std::size_t i) { return i < s.size() ? static_cast<unsigned>(static_cast<unsigned char>(s[i])) : 0U; };
+  const auto follows = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) { return byte(i) >= low && byte(i) <= high; };
+  const unsigned first = byte(0);
+  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) return follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+  if (first >= 0xf0 && first <= 0xf4) return follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
+  return 0;
+}
+
+}  // namespace
 
 void JsonWriter::separate() {
   if (after_key_) after_key_ = false;
@@ -29,19 +43,29 @@ JsonWriter& JsonWriter::close(char bracket) {
 void JsonWriter::quote(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   out_ += '"';
-  const auto is_plain = [](char c) { return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20; };
+  const auto is_plain = [](char c) { return c != '"' && c != '\\' && c >= 0x20 && c < 0x7f; };
   if (std::all_of(text.begin(), text.end(), is_plain)) {
     out_ += text;
     out_ += '"';
     return;
   }
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const char c = text[i];
     const auto u = static_cast<unsigned char>(c);
+    if (u >= 0x80) {
+      // Names from files are kept byte for byte: what is no UTF-8 becomes the replacement character.
+      const std::size_t length = utf8_length(text.substr(i));
+      if (length == 0) out_ += "\xef\xbf\xbd";
+      else out_ += text.substr(i, length);
+      i += std::max<std::size_t>(1, length);
+      continue;
+    }
     if (c == '"' || c == '\\') out_ += '\\', out_ += c;
     else if (c == '\n') out_ += "\\n";
     else if (c == '\t') out_ += "\\t";
     else if (u < 0x20) out_ += "\\u00", out_ += kHex[u >> 4], out_ += kHex[u & 15];
     else out_ += c;
+    ++i;
   }
   out_ += '"';
 }

@@ -37,21 +37,110 @@ struct Layers {
   }
 };
 
+/// What tells one layer's graph from another's.
+struct Mixing {
+  std::uint64_t value = 0xcbf29ce484222325U;
+  void add(std::int64_t n) {
+    value = (value ^ static_cast<std::uint64_t>(n)) * 0x100000001b3U;
+    value ^= value >> 29;
+  }
+};
+
+void add_mixer(Mixing& h, const Attention& a) {
+  h.add(a.n_heads);
+  h.add(a.n_kv_heads);
+  h.add(a.head_dim);
+  h.add(a.head_dim_v);
+  h.add(a.window);
+  h.add(a.shares_kv_of >= 0 ? 1 : 0);
+  h.add(a.gated ? 1 : 0);
+}
+template <typename Other>
+void add_mixer(Mixing&, const Other&) {}  // the tensors' shapes tell
+
+std::uint64_t signature(const graph::LayerParts& p, bool by_number) {
+  Mixing h;
+  if (by_number) h.add(p.number);
+  for (const auto& mixer : p.layer->mixers) {
+    h.add(static_cast<std::int64_t>(mixer.index()));
+    std::visit([&](const auto& m) { add_mixer(h, m); }, mixer);
+  }
+  for (const auto& ffn : p.layer->ffns) h.add(static_cast<std::int64_t>(ffn.index()));
+  const std::int64_t digits = p.number < 10 ? 1 : p.number < 100 ? 2 : 3;
+  for (const auto* t : p.tensors) {
+    h.add(static_cast<std::int64_t>(t->name.size()) - digits);
+    h.add(static_cast<std::int64_t>(static_cast<unsigned char>(t->name[t->name.size() - 8])));
+    h.add(t->shape[0]);
+    h.add(t->shape[1]);
+    h.add(t->shape[2]);
+  }
+  return h.value;
+}
+
+/// Repetitions of a group of layers beyond the third change nothing: the same tensors come and go once more. The last layer is not like the others.
+class Shortening {
+ public:
+  void run(std::vector<graph::LayerParts>& parts, const Model& model) {
+    // Gemma 3n's first layers are sparse, and each layer of a sparse-attention model holds a tensor from the start.
+    const bool by_number = model.hyperparameters.architecture == "gemma3n";
+    if (model.hyperparameters.indexer_heads > 0 || parts.size() <= kLongestGroup) return;
+    ids_.clear();
+    for (const auto& p : parts) ids_.push_back(signature(p, by_number && p.number < kSparseLayers));
+    kept_.clear();
+    const std::size_t n = ids_.size() - 1;
+    for (std::size_t i = 0; i < n;) {
+      const auto [group, times] = repetition(i, n);
+      const std::size_t copies = std::min(times, kCopies);
+      for (std::size_t j = 0; j < group * copies; ++j) kept_.push_back(parts[i + j]);
+      i += group * times;
+    }
+    kept_.push_back(parts.back());
+    parts.swap(kept_);
+  }
+
+ private:
+  static constexpr std::size_t kLongestGroup = 12;
+  static constexpr std::size_t kCopies = 3;
+  static constexpr std::int64_t kSparseLayers = 10;
+
+  struct Repetition {
+    std::size_t group = 1, times = 1;
+  };
+  /// The group from `first` on that covers most by repeating more than kCopies times.
+  [[nodiscard]] Repetition repetition(std::size_t first, std::size_t end) const {
+    Repetition best;
+    for (std::size_t group = 1; group <= kLongestGroup && first + group * (kCopies + 1) <= end; ++group) {
+      std::size_t same = 0;
+      while (first + group + same < end && ids_[first + same] == ids_[first + group + same]) ++same;
+      const std::size_t times = 1 + same / group;
+      if (times > kCopies && group * (times - kCopies) > best.group * (best.times - std::min(best.times, kCopies))) best = {group, times};
+    }
+    return best;
+  }
+
+  std::vector<std::uint64_t> ids_;
+  std::vector<graph::LayerParts> kept_;
+};
+
 }  // namespace
 
 std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& options, bool exhaustive) {
-  (void)exhaustive;
+  // Kept from one call to the next, one per thread: nothing is allocated once they have grown.
   thread_local Layers layers;
+  thread_local Shortening shortening;
   thread_local graph::Graph g;
   layers.collect(model);
+  if (!exhaustive) shortening.run(layers.parts, model);
   const auto bytes = [&](const graph::Batch& batch) {
     graph::Builder(g, model, layers.parts, options, batch).build();
     return graph::buffer_bytes(g, options.alignment);
   };
   const std::int64_t tokens = (options.tokens + options.sequences - 1) / options.sequences * options.sequences;
-  const std::int64_t prompt = bytes({tokens, options.sequences, std::min(options.tokens, options.outputs)});
-  const std::int64_t one_each = bytes({options.sequences, options.sequences, options.sequences});
-  return std::max(prompt, one_each);
+  std::int64_t most = bytes({tokens, options.sequences, std::min(options.tokens, options.outputs)});
+  // A batch of one token per sequence needs more only where the large one is hardly larger.
+  constexpr std::int64_t kClearlyMore = 4;
+  if (exhaustive || tokens < kClearlyMore * options.sequences) most = std::max(most, bytes({options.sequences, options.sequences, options.sequences}));
+  return most;
 }
 
 }  // namespace planner::engine

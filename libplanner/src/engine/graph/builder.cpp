@@ -39,15 +39,20 @@ Builder::Builder(Graph& graph, const Model& model, std::span<const LayerParts> l
     : g_(graph), model_(model), hp_(model.hyperparameters), layers_(layers), o_(options), style_(style_of(hp_)), n_(batch.tokens), seqs_(batch.sequences),
       n_out_(batch.outputs), hidden_(hp_.hidden_size) {
   g_.clear();
+  old_ = options.generation == Generation::b4748;
 }
 
-void Builder::build() { transformer(); }
+void Builder::build() {
+  if (hp_.architecture == "gemma3n") gemma3n();
+  else transformer();
+}
 
 // --- inputs -------------------------------------------------------------------------------------------------------------
 
 Id Builder::embedded_tokens() {
   tokens_ = g_.input(kI32, n_);
   const Id embedded = g_.op({hidden_, n_, 1, 1}, {tokens_});
+  if (old_) return embedded;
   g_.expand(embedded);
   // Embeddings given instead of tokens have a place too.
   g_.expand(g_.input(kF32, hidden_, n_));
@@ -60,6 +65,13 @@ Builder::CacheInput Builder::cache_input(std::int64_t cells, std::int64_t head_k
   CacheInput in;
   in.cells = cells;
   in.has_v = has_v;
+  if (old_) {
+    // One mask in F32, whole blocks of tokens; flash attention gets a copy in F16. Writes say where they go.
+    constexpr std::int64_t kMaskBlock = 64;
+    in.mask = g_.input(kF32, cells, (n_ + kMaskBlock - 1) / kMaskBlock * kMaskBlock);
+    if (o_.flash_attention) in.mask = g_.op(g_.at(in.mask).shape, {in.mask}, kF16);
+    return in;
+  }
   in.k_rows = g_.input(kI64, n_);
   // Without flash attention V is kept transposed: every element is a row of its own.
   if (has_v) in.v_rows = g_.input(kI64, o_.flash_attention ? n_ : n_ * widest_v);
@@ -90,12 +102,33 @@ void Builder::cache_inputs() {
         if (a->shares_kv_of >= 0) continue;
         w.add(w.k, a->head_dim);
         w.add(w.v, a->head_dim_v);
+      } else if (const auto* m = std::get_if<MlaAttention>(&mixer)) {
+        has_v = has_unsplit_kv_b();
+        if (has_v) {
+          full.add(full.k, m->qk_nope_head_dim + m->qk_rope_head_dim);
+          full.add(full.v, m->v_head_dim);
+          widest_v = m->n_heads * m->v_head_dim;
+        }
+        if (m->indexer_heads > 0 && indexer_.mask == kNone) {
+          indexer_.cells = o_.cells;
+          indexer_.has_v = false;
+          indexer_.k_rows = g_.input(kI64, n_);
+          indexer_.mask = g_.input(kF16, o_.cells, n_ / o_.streams, 1, o_.streams);
+          const auto n = key_rotation(m->indexer_head_dim);
+          indexer_.k_rotation = g_.input(kF32, n, n);
+        }
       }
     }
   }
+  widest_v_ = widest_v;
   full_ = cache_input(o_.cells, full.k, full.v, has_v, widest_v);
   if (has_sliding_) sliding_ = cache_input(o_.sliding_cells, sliding.k, sliding.v, has_v, widest_v);
+  sequences_ = g_.input(kI32, seqs_);
+  sequences_main_ = g_.view(sequences_, {seqs_, 1, 1, 1}, {kI32, kI32 * seqs_, kI32 * seqs_, kI32 * seqs_});
+  sequences_extra_ = g_.view(sequences_, {0, 1, 1, 1}, {kI32, 0, 0, 0});
 }
+
+bool Builder::has_unsplit_kv_b() const { return !layers_.empty() && layers_.front().has("attn_kv_b.weight"); }
 
 // --- parts --------------------------------------------------------------------------------------------------------------
 
@@ -121,6 +154,10 @@ Id Builder::rotate(Id a, Id rotation) {
 }
 
 void Builder::write_k(const CacheInput& in, Id k) {
+  if (old_) {
+    g_.expand(g_.sink({k}));
+    return;
+  }
   const auto t = g_.at(k);
   const Id rows = g_.view(k, {t.shape[0] * t.shape[1], t.shape[2], 1, 1}, {t.element_bytes, t.strides[2], t.strides[2] * t.shape[2], t.strides[2] * t.shape[2]});
   g_.expand(g_.sink({rows, in.k_rows}));
@@ -129,6 +166,10 @@ void Builder::write_k(const CacheInput& in, Id k) {
 void Builder::write_v(const CacheInput& in, Id v, const Heads& heads) {
   const auto shape = g_.at(v).shape;
   const auto width = shape[0] * shape[1];
+  if (old_) {
+    g_.expand(g_.sink({o_.flash_attention ? v : g_.transpose(v)}));
+    return;
+  }
   if (o_.flash_attention) {
     const auto stride = g_.stride(v, 2);
     const Id rows = g_.view(v, {width, shape[2], 1, 1}, {g_.at(v).element_bytes, stride, stride * shape[2], stride * shape[2]});
@@ -150,7 +191,7 @@ Id Builder::attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads) {
   if (k != kNone) k = rotate(k, in.k_rotation);
   if (v != kNone) v = rotate(v, in.v_rotation);
   g_.expand(q);
-  if (heads.q_k_v_order) {
+  if (heads.q_k_v_order || old_) {
     if (k != kNone) g_.expand(k);
     if (v != kNone) g_.expand(v);
   } else {
@@ -166,7 +207,7 @@ Id Builder::attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads) {
 Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id mask) {
   const auto t = g_.at(q);
   const auto per_stream = t.shape[2] / o_.streams;
-  const Id split = g_.view(q, {t.shape[0], t.shape[1], per_stream, o_.streams}, {t.strides[0], t.strides[1], t.strides[2], t.strides[3] / o_.streams});
+  const Id split = old_ ? q : g_.view(q, {t.shape[0], t.shape[1], per_stream, o_.streams}, {t.strides[0], t.strides[1], t.strides[2], t.strides[3] / o_.streams});
   const Id by_head = g_.permute(split, 0, 2, 1, 3);
   const std::int64_t product_v = heads.latent_v > 0 ? heads.latent_v : heads.dim_v;
   Id out;
@@ -199,31 +240,52 @@ Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id
 // --- attention ----------------------------------------------------------------------------------------------------------
 
 Id Builder::attention(const LayerParts& p, const Attention& m, Id a) {
+  if (p.has("attn_kv_a_mqa.weight")) {
+    // Latent attention whose file caches full heads.
+    return mla(p, {m.n_heads, hp_.q_lora_rank, hp_.kv_lora_rank, hp_.qk_nope_head_dim, hp_.qk_rope_head_dim, hp_.v_head_dim}, a);
+  }
   const auto& in = cache_of(m);
   Heads heads{m.n_heads, m.n_kv_heads, m.head_dim, m.head_dim_v};
   heads.q_k_v_order = has_sliding_;
-  Id q, k = kNone, v = kNone;
+  heads.cached_v = widest_v_;
+  Id q, k = kNone, v = kNone, gate = kNone;
   if (p.has("attn_qkv.weight")) {
     const Id all = linear(p, "attn_qkv.weight", a);
     const auto row = g_.stride(all, 1);
-    const auto part = [&](std::int64_t dim, std::int64_t n) { return g_.view(all, {dim, n, n_, 1}, {kF32, dim * kF32, row, row * n_}); };
+    const auto part = [&](std::int64_t dim, std::int64_t n) {
+      if (!old_) return g_.view(all, {dim, n, n_, 1}, {kF32, dim * kF32, row, row * n_});
+      return g_.reshape(g_.contiguous(g_.view(all, {dim * n, n_, 1, 1}, {kF32, row, row * n_, row * n_})), {dim, n, n_, 1});
+    };
     q = part(m.head_dim, m.n_heads);
     k = part(m.head_dim, m.n_kv_heads);
     v = part(m.head_dim_v, m.n_kv_heads);
   } else {
-    q = g_.reshape(linear(p, "attn_q.weight", a), {m.head_dim, m.n_heads, n_, 1});
+    if (m.gated) {
+      // Query and gate of a head lie side by side.
+      const Id both = g_.reshape(linear(p, "attn_q.weight", a), {2 * m.head_dim, m.n_heads, n_, 1});
+      const auto half = [&] { return g_.view(both, {m.head_dim, m.n_heads, n_, 1}, g_.at(both).strides); };
+      q = half();
+      gate = half();
+    } else {
+      q = g_.reshape(linear(p, "attn_q.weight", a), {m.head_dim, m.n_heads, n_, 1});
+    }
     k = g_.reshape(linear(p, "attn_k.weight", a), {m.head_dim, m.n_kv_heads, n_, 1});
-    v = g_.reshape(linear(p, "attn_v.weight", a), {m.head_dim_v, m.n_kv_heads, n_, 1});
+    v = linear(p, "attn_v.weight", a);
+    if (!old_) v = g_.reshape(v, {m.head_dim_v, m.n_kv_heads, n_, 1});
   }
   q = rope(norm(q, p, "attn_q_norm.weight"));
   k = rope(norm(k, p, "attn_k_norm.weight"));
   if (style_.scaled_queries) q = g_.elementwise({q});
-  const Id out = attend(in, q, k, v, heads);
+  Id out = attend(in, q, k, v, heads);
+  if (gate != kNone) out = g_.elementwise({out, g_.elementwise({g_.contiguous(gate, {m.head_dim * m.n_heads, n_, 1, 1})})});
   return linear(p, "attn_output.weight", out);
 }
 
 Id Builder::mix(const LayerParts& p, const Mixer& mixer, Id a) {
   if (const auto* m = std::get_if<Attention>(&mixer)) return attention(p, *m, a);
+  if (const auto* m = std::get_if<MlaAttention>(&mixer)) return mla(p, *m, a);
+  if (const auto* m = std::get_if<Mamba>(&mixer)) return m->n_heads > 0 ? mamba2(p, *m, a) : mamba1(p, *m, a);
+  if (const auto* m = std::get_if<LinearAttention>(&mixer)) return delta_net(p, *m, a);
   return a;
 }
 
@@ -240,11 +302,18 @@ Id Builder::dense(const LayerParts& p, Id a, std::string_view suffix) {
   if (gate_rows > 0) {
     const Id up = g_.matmul(up_rows, a);
     const Id gate = g_.matmul(gate_rows, a);
-    x = g_.glu(gate, up);
+    x = old_ ? g_.elementwise({g_.elementwise({gate}), up}) : g_.glu(gate, up);
   } else {
     x = g_.matmul(up_rows, a);
     // Gate and up in one projection, or none: an activation in place.
-    x = up_rows == 2 * width ? g_.op({width, g_.extent(x, 1), 1, 1}, {x}) : g_.elementwise({x});
+    const bool fused = up_rows == 2 * width;
+    const auto half = [&] { return g_.contiguous(g_.view(x, {width, g_.extent(x, 1), 1, 1}, g_.at(x).strides)); };
+    if (fused && old_) {
+      const Id gate = g_.elementwise({half()});
+      x = g_.elementwise({gate, half()});
+    } else {
+      x = fused ? g_.op({width, g_.extent(x, 1), 1, 1}, {x}) : g_.elementwise({x});
+    }
   }
   return g_.matmul(down->shape[1], x);
 }
@@ -263,13 +332,13 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   const Shape stacked{1, m.n_active, n, 1};
   if (late_softmax) {
     weights = g_.reshape(g_.elementwise({g_.reshape(weights, flat)}), stacked);
-  } else {
+  } else if (style_.normed_weights) {
     const Id rows = g_.reshape(weights, flat);
     Id sum = g_.op({1, n, 1, 1}, {rows});
-    sum = g_.elementwise({sum});
+    if (!old_) sum = g_.elementwise({sum});
     weights = g_.reshape(g_.elementwise({rows, sum}), stacked);
   }
-  g_.expand(weights);
+  if (!old_) g_.expand(weights);
 
   const Id in = g_.reshape(a, {g_.extent(a, 0), 1, n, 1});
   const auto product = [&](std::int64_t rows, Id x) { return g_.op({rows, m.n_active, n, 1}, {x, chosen}); };
@@ -284,7 +353,7 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
     const Id up = product(m.expert_size, in);
     if (m.gated) {
       const Id gate = product(m.expert_size, in);
-      x = g_.glu(gate, up);
+      x = old_ ? g_.elementwise({up, g_.elementwise({gate})}) : g_.glu(gate, up);
     } else {
       x = g_.elementwise({up});
     }
@@ -293,18 +362,21 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   const auto width = down != nullptr ? down->shape[1] : hidden_;
   x = product(width, x);
   x = g_.elementwise({x, weights});
-  g_.expand(x);
+  const auto expand = [&](Id id) {
+    if (!old_) g_.expand(id);
+  };
+  expand(x);
 
   const auto one = [&] { return g_.view(x, {width, n, 1, 1}, {kF32, g_.stride(x, 2), g_.stride(x, 2) * n, g_.stride(x, 2) * n}); };
   std::vector<Id> each;
   for (std::int64_t i = 0; i < m.n_active; ++i) {
     each.push_back(one());
-    g_.expand(each.back());
+    expand(each.back());
   }
   Id sum = each.front();
   for (std::size_t i = 1; i < each.size(); ++i) {
     sum = g_.elementwise({sum, each[i]});
-    g_.expand(sum);
+    expand(sum);
   }
   return each.size() == 1 ? g_.contiguous(sum) : sum;
 }
@@ -327,9 +399,20 @@ Id Builder::feed_forward(const LayerParts& p, Id a) {
 // --- whole models -----------------------------------------------------------------------------------------------------------
 
 Id Builder::layer(const LayerParts& p, Id in, bool last) {
+  if (hp_.architecture == "gemma4") return gemma4_layer(p, in);
   const bool choose = last && style_.output_rows == Style::OutputRows::last_layer;
   Id residual = in;
   const Id normed = norm(in, p, "attn_norm.weight");
+  if (style_.norm_first) g_.expand(normed);
+  if (p.layer->mixers.empty() || p.layer->ffns.empty()) {
+    // A layer of one half (Nemotron-H, Mamba).
+    Id x = p.layer->mixers.empty() ? feed_forward(p, normed) : mix(p, p.layer->mixers.front(), normed);
+    if (choose) {
+      x = output_rows(x);
+      residual = output_rows(residual);
+    }
+    return g_.elementwise({x, residual});
+  }
   Id x = mix(p, p.layer->mixers.front(), normed);
   Id ffn_in = normed;
   if (choose) {
@@ -348,7 +431,7 @@ Id Builder::layer(const LayerParts& p, Id in, bool last) {
   x = norm(middle, p, ffn_norm_only ? "ffn_norm.weight" : "post_attention_norm.weight");
   x = feed_forward(p, x);
   x = norm(x, p, "post_ffw_norm.weight");
-  return g_.elementwise({x, middle});
+  return style_.residual_first ? g_.elementwise({middle, x}) : g_.elementwise({x, middle});
 }
 
 void Builder::head(Id a) {
@@ -361,9 +444,9 @@ void Builder::head(Id a) {
     if (style_.hidden_kept) g_.mark_output(a);
     a = output_rows(a);
   }
-  g_.mark_output(a);
+  if (!old_) g_.mark_output(a);
   Id logits = g_.matmul(hp_.vocab_size, a);
-  if (style_.final_softcap) logits = g_.elementwise({logits});
+  if (style_.final_softcap) logits = g_.elementwise({g_.elementwise({g_.elementwise({logits})})});
   g_.mark_output(logits);
   g_.expand(logits);
 }
@@ -373,6 +456,7 @@ void Builder::transformer() {
   pos_ = positions();
   cache_inputs();
   out_ids_ = g_.input(kI32, n_out_);
+  if (!layers_.empty() && layers_.front().has("inp_gate.weight")) per_layer_ = per_layer_embeddings(x);
   for (std::size_t i = 0; i < layers_.size(); ++i) x = layer(layers_[i], x, i + 1 == layers_.size());
   head(x);
 }

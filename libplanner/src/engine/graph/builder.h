@@ -43,6 +43,9 @@ struct Style {
   bool hidden_kept = false;       ///< the hidden states are an output as well, for a draft head (where rows are chosen late)
   bool scaled_queries = false;    ///< queries are scaled before the product instead of in the softmax
   bool final_softcap = false;     ///< tanh over the logits
+  bool residual_first = false;    ///< the sum behind the feed-forward starts with the residual
+  bool norm_first = false;        ///< the norm before the mixer is computed before the mixer's states are read
+  bool normed_weights = true;     ///< the chosen experts' weights are scaled to sum to one
   bool rope = true;
   std::int64_t positions_per_token = 1;  ///< 4: M-RoPE
 };
@@ -91,11 +94,23 @@ class Builder {
   void write_k(const CacheInput& in, Id k);
   void write_v(const CacheInput& in, Id v, const Heads& heads);
   Id rotate(Id a, Id rotation);
+  [[nodiscard]] bool has_unsplit_kv_b() const;
   Id output_rows(Id a) { return g_.get_rows(a, out_ids_); }
 
   // --- mixers -----------------------------------------------------------------------------------------------------------
   Id mix(const LayerParts& p, const Mixer& mixer, Id a);
   Id attention(const LayerParts& p, const Attention& m, Id a);
+  Id mla(const LayerParts& p, const MlaAttention& m, Id a);
+  Id indexer(const LayerParts& p, const MlaAttention& m, Id compressed_q, Id a);
+  Id choose_cells(Id chosen);
+  Id mamba1(const LayerParts& p, const Mamba& m, Id a);
+  Id mamba2(const LayerParts& p, const Mamba& m, Id a);
+  Id delta_net(const LayerParts& p, const LinearAttention& m, Id a);
+  /// A recurrent state's rows for the sequences of the batch; `read` makes them (a gather, or an operation that gathers itself).
+  template <typename Read>
+  Id state_rows(std::int64_t elements, Read read);
+  Id state_rows(std::int64_t elements);
+  Id gated_norm(const LayerParts& p, Id a, std::string_view name, Id gate);
 
   // --- feed-forwards ------------------------------------------------------------------------------------------------------
   Id feed_forward(const LayerParts& p, Id a);
@@ -104,6 +119,11 @@ class Builder {
 
   // --- whole models -------------------------------------------------------------------------------------------------------
   void transformer();
+  void gemma3n();
+  Id gemma4_layer(const LayerParts& p, Id in);
+  Id gemma4_feed_forward(const LayerParts& p, Id a);
+  Id per_layer_embeddings(Id embedded);
+  Id slice(Id a, std::int64_t i);     ///< one plane of a three-dimensional tensor
   Id layer(const LayerParts& p, Id in, bool last);
   void head(Id a);
 
@@ -114,9 +134,14 @@ class Builder {
   const GraphOptions& o_;
   Style style_;
   std::int64_t n_, seqs_, n_out_;
+  bool old_ = false;
   std::int64_t hidden_;
+  std::int64_t widest_v_ = 0;  ///< row of the V cache, which is the same in every layer without flash attention
   Id tokens_ = kNone, pos_ = kNone, out_ids_ = kNone;
-  CacheInput full_, sliding_;
+  CacheInput full_, sliding_, indexer_;
+  Id sequences_ = kNone, sequences_main_ = kNone, sequences_extra_ = kNone;  ///< which state belongs to which sequence
+  Id chosen_ = kNone;      ///< cells that the last indexer chose
+  Id per_layer_ = kNone;   ///< embeddings of every layer's own
   bool has_sliding_ = false;
 };
 

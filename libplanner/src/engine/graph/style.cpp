@@ -15,7 +15,14 @@ constexpr std::array<std::string_view, 2> kParallel = {"command-r", "cohere2"};
 constexpr std::array<std::string_view, 2> kLayerNorm = {"command-r", "cohere2"};
 constexpr std::array<std::string_view, 4> kScaledQueries = {"gemma2", "gemma3", "phi3", "phi2"};
 constexpr std::array<std::string_view, 1> kRowsBeforeNorm = {"gpt-oss"};
-constexpr std::array<std::string_view, 1> kRowsAfterNorm = {"gemma4"};
+constexpr std::array<std::string_view, 6> kRowsAfterNorm = {"gemma4", "nemotron_h", "nemotron_h_moe", "qwen3next", "qwen35", "qwen35moe"};
+constexpr std::array<std::string_view, 3> kNormFirst = {"qwen3next", "qwen35", "qwen35moe"};
+constexpr std::array<std::string_view, 3> kFinalSoftcap = {"gemma2", "gemma3n", "gemma4"};
+constexpr std::array<std::string_view, 5> kPlainWeights = {"qwen2moe", "olmoe", "deepseek", "arctic_", "grok"};
+constexpr std::array<std::string_view, 2> kResidualFirst = {"phi3", "phimoe"};
+constexpr std::array<std::string_view, 4> kNoRope = {"nemotron_h", "nemotron_h_moe", "jamba", "granitehybrid"};
+constexpr std::array<std::string_view, 4> kMrope = {"qwen2vl", "qwen3vl", "qwen35", "qwen35moe"};
+constexpr std::array<std::string_view, 3> kHiddenKept = {"deepseek2", "deepseek32", "glm-dsa"};
 
 }  // namespace
 
@@ -24,6 +31,7 @@ Style style_of(const Hyperparameters& hp) {
   const std::string_view name = hp.architecture;
   s.parallel = among(name, kParallel);
   if (among(name, kLayerNorm)) s.norm = Style::Norm::layer;
+  if (name == "gemma3n") s.output_rows = Style::OutputRows::before_norm;
   s.scaled_queries = among(name, kScaledQueries);
   if (among(name, kRowsBeforeNorm)) {
     s.output_rows = Style::OutputRows::before_norm;
@@ -33,6 +41,13 @@ Style style_of(const Hyperparameters& hp) {
     s.output_rows = Style::OutputRows::after_norm;
     s.hidden_kept = true;
   }
+  s.hidden_kept = s.hidden_kept || among(name, kHiddenKept);
+  s.residual_first = among(name, kResidualFirst);
+  s.norm_first = among(name, kNormFirst);
+  s.final_softcap = among(name, kFinalSoftcap);
+  s.normed_weights = !among(name, kPlainWeights) && !(name == "deepseek2" && hp.extra_or("e_score_correction_bias", 1) == 0);
+  s.rope = !among(name, kNoRope);
+  if (among(name, kMrope)) s.positions_per_token = 4;
   return s;
 }
 

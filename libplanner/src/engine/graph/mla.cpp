@@ -1,0 +1,98 @@
+// Multi-head latent attention: in the absorbed form, where the heads share one cached row and V is a part of it, and with full heads as files with
+// attn_kv_b in one piece make it. Sources: src/models/deepseek2.cpp, deepseek32.cpp, build_attn in src/llama-graph.cpp (ggml-org/llama.cpp).
+#include <algorithm>
+
+#include "engine/graph/builder.h"
+
+namespace planner::engine::graph {
+
+Id Builder::mla(const LayerParts& p, const MlaAttention& m, Id a) {
+  const std::int64_t head = m.qk_nope_head_dim + m.qk_rope_head_dim;
+  const std::int64_t row = m.kv_lora_rank + m.qk_rope_head_dim;
+  Id compressed_q = kNone;
+  Id q;
+  if (p.has("attn_q_a.weight")) {
+    compressed_q = norm(linear(p, "attn_q_a.weight", a), p, "attn_q_a_norm.weight");
+    if (m.indexer_heads > 0 && p.has("indexer.attn_q_b.weight")) chosen_ = indexer(p, m, compressed_q, a);
+    q = linear(p, "attn_q_b.weight", compressed_q);
+  } else {
+    q = linear(p, "attn_q.weight", a);
+  }
+  q = g_.reshape(q, {head, m.n_heads, n_, 1});
+  const auto part_of_q = [&](std::int64_t width) { return g_.view(q, {width, m.n_heads, n_, 1}, g_.at(q).strides); };
+
+  const Id kv = linear(p, "attn_kv_a_mqa.weight", a);
+  const std::int64_t stride = row * kF32;
+  // The older generation copies parts before it works on them.
+  const auto copied = [&](Id part) { return old_ ? g_.contiguous(part) : part; };
+  const Id k_rope = rope(copied(g_.view(kv, {m.qk_rope_head_dim, 1, n_, 1}, {kF32, stride, stride, stride * n_})));
+  Id latent = norm(copied(g_.view(kv, {m.kv_lora_rank, n_, 1, 1}, {kF32, stride, stride * n_, stride * n_})));
+
+  if (p.has("attn_kv_b.weight")) {
+    const std::int64_t both = m.qk_nope_head_dim + m.v_head_dim;
+    const Id expanded = linear(p, "attn_kv_b.weight", latent);
+    const auto part = [&](std::int64_t width) { return g_.view(expanded, {width, m.n_heads, n_, 1}, {kF32, both * kF32, both * kF32 * m.n_heads, both * kF32 * m.n_heads * n_}); };
+    const Id k_plain = part(m.qk_nope_head_dim);
+    const Id v = g_.contiguous(part(m.v_head_dim));
+    const Id q_all = old_ ? g_.concat(part_of_q(m.qk_nope_head_dim), rope(copied(part_of_q(m.qk_rope_head_dim))), 0) : rope(q);
+    const Id k_all = g_.concat(k_plain, g_.op({m.qk_rope_head_dim, m.n_heads, n_, 1}, {k_rope}), 0);
+    Heads heads{m.n_heads, m.n_heads, head, m.v_head_dim};
+    heads.cached_v = m.n_heads * m.v_head_dim;
+    return linear(p, "attn_output.weight", attend(full_, q_all, k_all, v, heads));
+  }
+
+  const Id q_plain = part_of_q(m.qk_nope_head_dim);
+  const Id q_rope = rope(part_of_q(m.qk_rope_head_dim));
+  const Id absorbed = g_.permute(g_.matmul(m.kv_lora_rank, g_.permute(q_plain, 0, 2, 1, 3)), 0, 2, 1, 3);
+  const Id q_all = g_.concat(absorbed, q_rope, 0);
+  latent = g_.reshape(latent, {m.kv_lora_rank, 1, n_, 1});
+  const Id k_all = g_.concat(latent, k_rope, 0);
+  g_.expand(q_all);
+  g_.expand(latent);
+  g_.expand(k_all);
+  write_k(full_, k_all);
+  Heads heads{m.n_heads, 1, row, m.v_head_dim};
+  heads.latent_v = m.kv_lora_rank;
+  const Id mask = chosen_ != kNone ? choose_cells(chosen_) : full_.mask;
+  return linear(p, "attn_output.weight", attention_product(full_, q_all, heads, mask));
+}
+
+/// Scores every cell for every token and takes the best.
+Id Builder::indexer(const LayerParts& p, const MlaAttention& m, Id compressed_q, Id a) {
+  const std::int64_t dim = m.indexer_head_dim;
+  Id q = rope(g_.reshape(linear(p, "indexer.attn_q_b.weight", compressed_q), {dim, m.indexer_heads, n_, 1}));
+  Id k = linear(p, "indexer.attn_k.weight", a);
+  // A norm with mean and bias: never in place.
+  k = g_.op(g_.at(k).shape, {k});
+  k = g_.elementwise({g_.elementwise({k})});
+  k = rope(g_.reshape(k, {dim, 1, n_, 1}));
+  const auto rotated = [&](Id x) { return g_.op(g_.at(x).shape, {indexer_.k_rotation, x}); };
+  q = rotated(q);
+  k = rotated(k);
+  write_k(indexer_, k);
+  const std::int64_t per_stream = n_ / o_.streams;
+  Id weights = linear(p, "indexer.proj.weight", a);
+  const auto qs = g_.at(q).strides;
+  q = g_.view(q, {dim, m.indexer_heads, per_stream, o_.streams}, {qs[0], qs[1], qs[2], qs[3] / o_.streams});
+  const auto ws = g_.at(weights).strides;
+  weights = g_.elementwise({g_.view(weights, {m.indexer_heads, per_stream, 1, o_.streams}, {ws[0], ws[1], ws[2] / o_.streams, ws[3] / o_.streams})});
+  const Id scores = g_.op({o_.cells, per_stream, 1, o_.streams}, {q, weights, indexer_.mask});
+  const std::int64_t top = std::min(o_.cells, hp_.indexer_top_k);
+  return g_.contiguous(g_.op({top, per_stream, 1, o_.streams}, {scores}, kI32));
+}
+
+/// A mask that shows the chosen cells alone, and of those what the plain mask shows.
+Id Builder::choose_cells(Id chosen) {
+  const std::int64_t top = g_.extent(chosen, 0);
+  const std::int64_t per_stream = n_ / o_.streams;
+  const Id hidden = g_.elementwise({full_.mask});
+  const auto s = g_.at(hidden).strides;
+  const Id cells = g_.view(hidden, {1, o_.cells, per_stream, o_.streams}, {s[0], s[0], s[1], s[2]});
+  const Id ids = g_.view(chosen, {top, per_stream, o_.streams, 1}, g_.at(chosen).strides);
+  // Not an input by name, but there from the start all the same.
+  const Id zeros = g_.elementwise({g_.input(kF32, 1, top, per_stream, o_.streams)});
+  const Id shown = g_.write_rows(cells, {zeros, ids});
+  return g_.elementwise({g_.view(shown, {o_.cells, per_stream, 1, o_.streams}, g_.at(full_.mask).strides), full_.mask});
+}
+
+}  // namespace planner::engine::graph
