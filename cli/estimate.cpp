@@ -271,6 +271,7 @@ Command add_estimate(CLI::App& program) {
   app->add_option("--kv-offload", o->kv_offload, "Cache on the devices: on or off")->check(CLI::IsMember({"on", "off"}))->group("Engine");
   app->add_option("--kv-unified", o->kv_unified, "One cache for all sequences: on or off")->check(CLI::IsMember({"on", "off"}))->group("Engine");
   app->add_flag("--swa-full", o->request.swa_full, "Sliding-window layers cache the whole context")->group("Engine");
+  app->add_option("--outputs", o->request.outputs, "Tokens whose logits are kept at once: slots (one per sequence), batch, or a number")->group("Engine");
   app->add_option("--gpu-memory-utilization", o->request.memory_fraction, "Share of each device that an engine with a KV pool fills")->check(CLI::Range(0.0, 1.0))->group("Engine");
   app->add_option("--reserve", o->reserve, "Memory kept for driver and desktop, per device: 1 GiB")->group("Engine");
   app->add_flag("--json", o->common.json, "planner.estimate/1")->group("Output");

@@ -1,7 +1,7 @@
 // planner inspect: what a GGUF file or a config.json holds.
 
-#include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <CLI/App.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -38,11 +38,13 @@ void print_geometry(const Model& model) {
   const auto n = model.parameters();
   if (n.active != n.total) print_wrapped(fmt::format("{} parameters active per token", parameters(n.active)));
   const auto kv_layers = model.kv_layers();
-  print_wrapped(fmt::format("{} layers{}, hidden size {}, vocabulary {}{}", hp.n_layers, kv_layers != hp.n_layers ? fmt::format(" ({} with KV cache)", kv_layers) : "", thousands(hp.hidden_size),
-                            thousands(hp.vocab_size), hp.context_length > 0 ? ", context " + thousands(hp.context_length) : ""));
+  print_wrapped(fmt::format("{} layers{}, hidden size {}, vocabulary {}{}", hp.n_layers,
+                            kv_layers != hp.n_layers ? fmt::format(" ({} with KV cache)", kv_layers) : "", thousands(hp.hidden_size), thousands(hp.vocab_size),
+                            hp.context_length > 0 ? ", context " + thousands(hp.context_length) : ""));
   for (const auto& g : layer_groups(model)) {
     std::string line = fmt::format("  {} x {}{}{}", g.layers.size(), g.mixers, g.mixers.empty() || g.feed_forwards.empty() ? "" : "; ", g.feed_forwards);
-    if (const auto where = layers_in_words(g, model); where != "all") line += fmt::format(" ({}layer{} {})", g.mtp ? "prediction " : "", g.layers.size() == 1 ? "" : "s", where);
+    if (const auto where = layers_in_words(g, model); where != "all")
+      line += fmt::format(" ({}layer{} {})", g.mtp ? "prediction " : "", g.layers.size() == 1 ? "" : "s", where);
     std::puts(("  " + wrap(line.substr(2), std::min<std::size_t>(100, terminal_width()) - 2, 4)).c_str());
   }
 }
@@ -63,7 +65,8 @@ void print_file(const Inspection& in, const Options& o) {
     if (in.model) print_geometry(*in.model);
     print_wrapped(fmt::format("tensor data {} ({} bytes) from byte {}", format_gb(f.data_bytes), thousands(f.data_bytes), thousands(f.data_offset)));
   }
-  std::string size = fmt::format("{} {} bytes declared, {} on disk", f.shards.size() == 1 ? "file" : fmt::format("{} files,", f.shards.size()), thousands(f.declared_file_bytes), thousands(f.file_bytes));
+  std::string size = fmt::format("{} {} bytes declared, {} on disk", f.shards.size() == 1 ? "file" : fmt::format("{} files,", f.shards.size()),
+                                 thousands(f.declared_file_bytes), thousands(f.file_bytes));
   print_wrapped(size + (f.is_complete() ? "" : paint(": cut short", Colour::yellow)));
   print_notes(in);
 
@@ -92,7 +95,8 @@ void print_file(const Inspection& in, const Options& o) {
 
   if (!o.tensors || f.tensors.empty()) return;
   Table table({{"tensor", Align::left, true}, {"shape"}, {"format"}, {"bytes", Align::right}, {"offset", Align::right}});
-  for (const auto& t : f.tensors) table.add({t.name, shape_text(t.shape, t.n_dims), std::string(tensor_format(t.format).name), std::to_string(t.bytes), std::to_string(t.offset)});
+  for (const auto& t : f.tensors)
+    table.add({t.name, shape_text(t.shape, t.n_dims), std::string(tensor_format(t.format).name), std::to_string(t.bytes), std::to_string(t.offset)});
   std::printf("\n%s", table.text().c_str());
 }
 
@@ -100,8 +104,10 @@ void print_config(const Inspection& in, const Options& o) {
   const auto n = in.model->parameters();
   print_wrapped(fmt::format("{}  model configuration, architecture {}{}", paint(in.path.filename().string(), Colour::bold), in.architecture,
                             in.model->hyperparameters.model_type.empty() ? "" : ", model type " + in.model->hyperparameters.model_type));
-  print_wrapped(fmt::format("{} parameters ({}) in {} tensors", parameters(in.parameters_total), thousands(in.parameters_total), thousands(static_cast<std::int64_t>(in.model->tensors.size()))));
-  for (const auto& [count, what] : {std::pair{n.mtp, "multi-token prediction"}, std::pair{n.vision, "the vision tower"}, std::pair{n.audio, "the audio tower"}}) {
+  print_wrapped(fmt::format("{} parameters ({}) in {} tensors", parameters(in.parameters_total), thousands(in.parameters_total),
+                            thousands(static_cast<std::int64_t>(in.model->tensors.size()))));
+  for (const auto& [count, what] :
+       {std::pair{n.mtp, "multi-token prediction"}, std::pair{n.vision, "the vision tower"}, std::pair{n.audio, "the audio tower"}}) {
     if (count > 0) print_wrapped(fmt::format("besides: {} parameters of {}", parameters(count), what));
   }
   print_geometry(*in.model);
@@ -117,9 +123,12 @@ void print_config(const Inspection& in, const Options& o) {
 
 Status run(const Options& o) {
   const auto in = inspect(o.file);
-  if (o.common.json) std::puts(to_json(in, o.full).c_str());
-  else if (in.file) print_file(in, o);
-  else print_config(in, o);
+  if (o.common.json)
+    std::puts(to_json(in, o.full).c_str());
+  else if (in.file)
+    print_file(in, o);
+  else
+    print_config(in, o);
   return Status::answered;
 }
 

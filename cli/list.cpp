@@ -1,7 +1,7 @@
 // planner models, gpus, quants, engines: what the catalog holds, one line an entry.
 
-#include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <CLI/App.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -52,7 +52,8 @@ void print_list(const std::vector<ListColumn>& columns, const std::vector<std::v
   };
   std::vector<std::string> missing;
   while (needed() > terminal_width()) {
-    const auto least = std::max_element(shown.begin(), shown.end(), [&](std::size_t a, std::size_t b) { return columns[a].expendable < columns[b].expendable; });
+    const auto least =
+        std::max_element(shown.begin(), shown.end(), [&](std::size_t a, std::size_t b) { return columns[a].expendable < columns[b].expendable; });
     if (columns[*least].expendable == 0) break;
     missing.push_back(columns[*least].column.title);
     shown.erase(least);
@@ -101,7 +102,8 @@ Status list_models(const Options& o) {
       const auto n = model->parameters();
       const auto& hp = model->hyperparameters;
       const auto context = m->context.value_or(hp.context_length);
-      row.insert(row.end(), {parameters(n.total), n.active != n.total ? parameters(n.active) : "", thousands(hp.n_layers), context > 0 ? format_tokens(context) : "?", hp.architecture});
+      row.insert(row.end(), {parameters(n.total), n.active != n.total ? parameters(n.active) : "", thousands(hp.n_layers),
+                             context > 0 ? format_tokens(context) : "?", hp.architecture});
     } else {
       row.insert(row.end(), {m->published.total ? parameters(*m->published.total) : "?", m->published.active ? parameters(*m->published.active) : "", "?",
                              m->context ? format_tokens(*m->context) : "?", "?"});
@@ -144,8 +146,9 @@ Status list_gpus(const Options& o) {
   if (devices.empty()) throw no_match(EntryKind::device, o.filter, catalog);
   std::vector<std::vector<std::string>> rows;
   for (const auto* d : devices) {
-    rows.push_back({d->id, d->name, d->memory_bytes ? format_gib(*d->memory_bytes) : "-", d->bandwidth ? without_unit(format_bandwidth(*d->bandwidth)) : "-", compute_of(d->compute),
-                    d->power ? fmt::format("{:.0f}", d->power->value()) : "-", d->price ? thousands(static_cast<std::int64_t>(d->price->value())) : "-", month(d->launch)});
+    rows.push_back({d->id, d->name, d->memory_bytes ? format_gib(*d->memory_bytes) : "-", d->bandwidth ? without_unit(format_bandwidth(*d->bandwidth)) : "-",
+                    compute_of(d->compute), d->power ? fmt::format("{:.0f}", d->power->value()) : "-",
+                    d->price ? thousands(static_cast<std::int64_t>(d->price->value())) : "-", month(d->launch)});
   }
   print_list({{{"device"}},
               {{"name", Align::left, true}, 4},
@@ -174,7 +177,8 @@ Status list_formats(const Options& o) {
   }
   Table table({{"format"}, {"weights/block", Align::right}, {"bytes/block", Align::right}, {"bits/weight", Align::right}, {"GGUF type", Align::right}});
   for (const auto* f : formats) {
-    table.add({std::string(f->name), thousands(f->block_weights), thousands(f->block_bytes), fmt::format("{:.4g}", f->bits_per_weight()), f->gguf_type >= 0 ? std::to_string(f->gguf_type) : "-"});
+    table.add({std::string(f->name), thousands(f->block_weights), thousands(f->block_bytes), fmt::format("{:.4g}", f->bits_per_weight()),
+               f->gguf_type >= 0 ? std::to_string(f->gguf_type) : "-"});
   }
   std::fputs(table.text().c_str(), stdout);
   return Status::answered;
@@ -198,7 +202,9 @@ Status list_quants(const Options& o) {
     const auto* measured = find_measurement(*q, measured_model);
     any_measured = any_measured || measured != nullptr;
     rows.push_back({q->name, q->ecosystem, bits ? fmt::format("{:.4g}", *bits) : "chosen",
-                    recipe == nullptr || recipe->imatrix == Imatrix::none ? "" : recipe->imatrix == Imatrix::required ? "required" : "usual",
+                    recipe == nullptr || recipe->imatrix == Imatrix::none ? ""
+                    : recipe->imatrix == Imatrix::required                ? "required"
+                                                                          : "usual",
                     measured != nullptr ? fmt::format("{:.4f}", *measured->kl_divergence) : "", gist(q->quality)});
   }
   print_list({{{"quant"}},
@@ -267,17 +273,20 @@ Command add_list(CLI::App& program, const char* name, const char* description, c
 }  // namespace
 
 Command add_models(CLI::App& program) {
-  return add_list(program, "models", "Lists the models of the catalog", "Words that must all occur in name, family, publisher, architecture, license or modality", "planner.models/1", list_models);
+  return add_list(program, "models", "Lists the models of the catalog",
+                  "Words that must all occur in name, family, publisher, architecture, license or modality", "planner.models/1", list_models);
 }
 Command add_gpus(CLI::App& program) {
   return add_list(program, "gpus", "Lists the devices of the catalog: GPUs, unified machines, CPU platforms, nodes",
                   "Words that must all occur in name, vendor, family, generation, market, kind or memory (24gb)", "planner.gpus/1", list_gpus);
 }
 Command add_quants(CLI::App& program) {
-  return add_list(program, "quants", "Lists the quantizations of the catalog", "Words that must all occur in name or ecosystem", "planner.quants/1", list_quants);
+  return add_list(program, "quants", "Lists the quantizations of the catalog", "Words that must all occur in name or ecosystem", "planner.quants/1",
+                  list_quants);
 }
 Command add_engines(CLI::App& program) {
-  return add_list(program, "engines", "Lists the inference engines of the catalog", "Words that must all occur in name, ecosystems or back ends", "planner.engines/1", list_engines);
+  return add_list(program, "engines", "Lists the inference engines of the catalog", "Words that must all occur in name, ecosystems or back ends",
+                  "planner.engines/1", list_engines);
 }
 
 }  // namespace planner::cli

@@ -1,7 +1,7 @@
 // planner show: one entry of the catalog, all that is known of it and where it comes from.
 
-#include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <CLI/App.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -53,9 +53,12 @@ class Page {
     section("Sources");
     for (const auto& s : list) {
       const bool one_line = s.what.size() + s.url.size() + 6 <= page_width();
-      if (s.what.empty()) out_ += "  " + s.url + "\n";
-      else if (one_line) out_ += fmt::format("  {}: {}\n", s.what, s.url);
-      else out_ += behind("  ", 2, s.what + ":") + "    " + s.url + "\n";
+      if (s.what.empty())
+        out_ += "  " + s.url + "\n";
+      else if (one_line)
+        out_ += fmt::format("  {}: {}\n", s.what, s.url);
+      else
+        out_ += behind("  ", 2, s.what + ":") + "    " + s.url + "\n";
     }
   }
   void notes(const std::vector<std::string>& list) {
@@ -121,7 +124,8 @@ void add_layers(Page& page, const Model& model) {
   page.fact("layers", first);
   for (const auto& g : groups) {
     const auto where = layers_in_words(g, model);
-    page.fact(g.mtp ? "  prediction" : "", fmt::format("{} x {}{}", g.layers.size(), words(g), where == "all" ? "" : fmt::format(" (layer{} {})", g.layers.size() == 1 ? "" : "s", where)));
+    page.fact(g.mtp ? "  prediction" : "",
+              fmt::format("{} x {}{}", g.layers.size(), words(g), where == "all" ? "" : fmt::format(" (layer{} {})", g.layers.size() == 1 ? "" : "s", where)));
   }
 }
 
@@ -131,7 +135,8 @@ void add_cache(Page& page, const Model& model) {
     page.fact("KV cache", "none");
   } else {
     std::string text = fmt::format("{} bytes per token in f16", thousands(c.bytes_per_token));
-    if (c.bytes_per_token_beyond_windows != c.bytes_per_token) text += fmt::format(", {} once the windows are full", thousands(c.bytes_per_token_beyond_windows));
+    if (c.bytes_per_token_beyond_windows != c.bytes_per_token)
+      text += fmt::format(", {} once the windows are full", thousands(c.bytes_per_token_beyond_windows));
     std::vector<std::string> sizes;
     for (const auto& at : c.at) sizes.push_back(fmt::format("{} at {}", format_gib(at.bytes), format_tokens(at.tokens)));
     page.fact("KV cache", text + "; " + joined(sizes));
@@ -226,8 +231,9 @@ void show_device(const DeviceMatch& match, const Catalog& catalog) {
 
   page.section("Memory");
   const auto memory = match.memory_bytes > 0 ? std::optional(match.memory_bytes) : d.memory_bytes;
-  page.fact("memory", memory ? format_gib(*memory) + (d.memory_type.empty() ? "" : " " + d.memory_type)
-                             : d.kind == DeviceKind::cpu ? (d.memory_type.empty() ? "" : d.memory_type + ", ") + "as much as is plugged in" : "");
+  page.fact("memory", memory                      ? format_gib(*memory) + (d.memory_type.empty() ? "" : " " + d.memory_type)
+                      : d.kind == DeviceKind::cpu ? (d.memory_type.empty() ? "" : d.memory_type + ", ") + "as much as is plugged in"
+                                                  : "");
   if (d.memory_options.size() > 1) {
     std::vector<std::string> sizes;
     for (const auto bytes : d.memory_options) sizes.push_back(format_gib(bytes));
@@ -245,7 +251,8 @@ void show_device(const DeviceMatch& match, const Catalog& catalog) {
 
   page.section("Compute, dense");
   const auto& c = d.compute;
-  const std::pair<std::string_view, std::optional<OpsPerSecond>> rates[] = {{"fp32", c.fp32}, {"fp16", c.fp16}, {"bf16", c.bf16}, {"fp8", c.fp8}, {"fp4", c.fp4}, {"int8", c.int8}};
+  const std::pair<std::string_view, std::optional<OpsPerSecond>> rates[] = {{"fp32", c.fp32}, {"fp16", c.fp16}, {"bf16", c.bf16},
+                                                                            {"fp8", c.fp8},   {"fp4", c.fp4},   {"int8", c.int8}};
   bool any = false;
   for (const auto& [name, rate] : rates) {
     if (!rate) continue;
@@ -257,7 +264,8 @@ void show_device(const DeviceMatch& match, const Catalog& catalog) {
   if (!d.pcie.empty() || !d.link_name.empty()) {
     page.section("Interconnect");
     page.maybe("PCIe", d.pcie);
-    if (!d.link_name.empty()) page.fact("link", d.link_name + (d.link_bandwidth ? ", " + format_bandwidth(*d.link_bandwidth) + " per device, both directions together" : ""));
+    if (!d.link_name.empty())
+      page.fact("link", d.link_name + (d.link_bandwidth ? ", " + format_bandwidth(*d.link_bandwidth) + " per device, both directions together" : ""));
   }
   page.notes({match.note, d.note});
   page.sources(d.sources);
@@ -268,8 +276,10 @@ std::string bits(double b) { return fmt::format("{:g}", b); }
 
 void add_scheme(Page& page, const GroupScheme& s) {
   page.fact("bits", s.bits > 0 ? bits(s.bits) + " per weight of the quantized matrices" : "chosen by name");
-  if (s.block_rows > 0) page.fact("shared scale", fmt::format("per block of {} x {}", s.block_rows, s.group));
-  else if (s.scale_bits > 0) page.fact("shared scale", s.group > 0 ? fmt::format("per {} weights of a row", s.group) : "per row");
+  if (s.block_rows > 0)
+    page.fact("shared scale", fmt::format("per block of {} x {}", s.block_rows, s.group));
+  else if (s.scale_bits > 0)
+    page.fact("shared scale", s.group > 0 ? fmt::format("per {} weights of a row", s.group) : "per row");
   if (s.scale_bits > 0) page.fact("scale", bits(s.scale_bits) + " bits" + (s.zero_bits > 0 ? ", zero point " + bits(s.zero_bits) + " bits" : ""));
   if (s.input_bits > 0) page.fact("per input column", bits(s.input_bits) + " bits");
   page.fact("output head", s.head_too ? "quantized like the rest" : bits(s.head_bits) + " bits");
@@ -286,9 +296,12 @@ void show_quantization(const Quantization& q, const Catalog& catalog) {
   page.fact("quality", q.quality);
   if (const auto* recipe = std::get_if<GgufRecipe>(&q.recipe)) {
     const auto& base = tensor_format(recipe->base);
-    page.fact("base format", fmt::format("{}: {} bytes per block of {} weights, {:g} bits per weight", base.name, base.block_bytes, base.block_weights, base.bits_per_weight()));
+    page.fact("base format", fmt::format("{}: {} bytes per block of {} weights, {:g} bits per weight", base.name, base.block_bytes, base.block_weights,
+                                         base.bits_per_weight()));
     if (!recipe->rules.empty()) page.fact("", fmt::format("{} rules give some tensors another", recipe->rules.size()));
-    page.fact("imatrix", recipe->imatrix == Imatrix::required ? "required" : recipe->imatrix == Imatrix::usual ? "usually made with one" : "usually made without");
+    page.fact("imatrix", recipe->imatrix == Imatrix::required ? "required"
+                         : recipe->imatrix == Imatrix::usual  ? "usually made with one"
+                                                              : "usually made without");
     if (recipe->file_type >= 0) page.fact("file type", std::to_string(recipe->file_type));
   } else {
     add_scheme(page, std::get<GroupScheme>(q.recipe));
@@ -298,7 +311,8 @@ void show_quantization(const Quantization& q, const Catalog& catalog) {
   std::vector<Source> sources = {{{}, q.source}};
   if (!q.measurements.empty()) {
     page.section("Measured against 16 bit");
-    Table table({{"model"}, {"imatrix"}, {"KL divergence", Align::right}, {"perplexity", Align::right}, {"increase", Align::right}, {"text", Align::left, true}});
+    Table table(
+        {{"model"}, {"imatrix"}, {"KL divergence", Align::right}, {"perplexity", Align::right}, {"increase", Align::right}, {"text", Align::left, true}});
     const auto number = [](const std::optional<double>& v) { return v ? fmt::format("{:.4f}", *v) : std::string("-"); };
     for (const auto& m : q.measurements) {
       table.add({m.model, m.imatrix ? "yes" : "no", number(m.kl_divergence), number(m.perplexity), number(m.perplexity_increase), m.dataset});
@@ -306,7 +320,8 @@ void show_quantization(const Quantization& q, const Catalog& catalog) {
       if (!m.source.empty() && std::none_of(sources.begin(), sources.end(), known)) sources.push_back({"measurements", m.source});
     }
     page.table(table);
-    if (const auto* quoted = find_measurement(q, reference_model(catalog))) page.paragraph(fmt::format("Quoted elsewhere: {:.4f}, on {}.", *quoted->kl_divergence, quoted->model));
+    if (const auto* quoted = find_measurement(q, reference_model(catalog)))
+      page.paragraph(fmt::format("Quoted elsewhere: {:.4f}, on {}.", *quoted->kl_divergence, quoted->model));
   }
   page.sources(sources);
   page.print();
@@ -332,7 +347,9 @@ void show_engine(const Engine& e) {
 
   page.section("KV cache");
   page.fact("types", joined(e.kv_types) + (e.default_kv_type.empty() ? "" : "; " + e.default_kv_type + " by default"));
-  page.maybe("sliding layers", e.sliding_window == "full" ? "cache the whole context" : e.sliding_window == "windowed" ? "cache their window" : e.sliding_window);
+  page.maybe("sliding layers", e.sliding_window == "full"       ? "cache the whole context"
+                               : e.sliding_window == "windowed" ? "cache their window"
+                                                                : e.sliding_window);
   if (e.kv_cell_padding > 1) page.fact("size", fmt::format("a multiple of {} tokens", e.kv_cell_padding));
   if (e.kv_pool) {
     page.fact("pool", (e.memory_fraction > 0 ? fmt::format("reserved up to {:g} of the device's memory", e.memory_fraction) : std::string("reserved")) +
@@ -341,7 +358,8 @@ void show_engine(const Engine& e) {
   if (e.batch > 0) page.fact("batch", thousands(e.batch) + " tokens" + (e.ubatch > 0 ? ", computed " + thousands(e.ubatch) + " at a time" : ""));
 
   const auto add_overhead = [&](std::string_view label, const EngineOverhead& o) {
-    page.fact(label, fmt::format("{}, {} to {} ({}){}", size_or_zero(o.bytes), size_or_zero(o.low), size_or_zero(o.high), o.measured ? "measured" : "assumption", o.note.empty() ? "" : ": " + o.note));
+    page.fact(label, fmt::format("{}, {} to {} ({}){}", size_or_zero(o.bytes), size_or_zero(o.low), size_or_zero(o.high),
+                                 o.measured ? "measured" : "assumption", o.note.empty() ? "" : ": " + o.note));
     page.maybe("", o.source);
   };
   if (!e.overheads.empty() || e.host_overhead) page.section("Memory beside weights, cache and compute buffers");
@@ -378,7 +396,8 @@ Command add_show(CLI::App& program) {
   auto o = std::make_shared<Options>();
   auto* app = program.add_subcommand("show", "Shows one model, device, quantization or engine, with its sources");
   app->add_option("ID", o->name, "Id, name, alias, or part of a name")->required();
-  app->add_option("--kind", o->kind, "What is meant where a name fits several: model, device, quantization or engine")->check(CLI::IsMember({"model", "device", "quantization", "engine"}));
+  app->add_option("--kind", o->kind, "What is meant where a name fits several: model, device, quantization or engine")
+      ->check(CLI::IsMember({"model", "device", "quantization", "engine"}));
   app->add_flag("--json", o->common.json, "planner.show/1");
   add_data_option(*app, o->common);
   return {app, [o] { return run(*o); }};

@@ -30,6 +30,7 @@ struct Deployment {
   std::vector<DeploymentDevice> devices;  ///< accelerators in order; empty: the host alone
   DeploymentDevice host;
   const Engine* engine = nullptr;
+  std::string engine_version;             ///< where one was asked for: "b4748"; empty: the newest known
   std::string backend;                    ///< cuda, metal, rocm, vulkan, sycl, cpu
   double memory_fraction = 0;             ///< of each device that an engine with a pool may fill; 0: no pool
   bool unified_memory = false;            ///< host and (one) device share their memory: what lies on the host counts there

@@ -36,6 +36,7 @@ struct EstimateRequest {
   std::string kv_type_k, kv_type_v;       ///< empty: the engine's default
   FlashAttention flash_attention = FlashAttention::automatic;
   bool swa_full = false, kv_unified = false, kv_offload = true;
+  std::string outputs;                    ///< logits kept at once: "slots" (one per sequence; also when empty), "batch", or a number of tokens
   std::optional<std::int64_t> gpu_layers;  ///< absent: as many as fit
   std::int64_t n_cpu_moe = 0;             ///< the experts of the first N layers stay on the host
   std::optional<std::int64_t> reserve_bytes;  ///< kept by driver and desktop, per device; absent: the platform's figure

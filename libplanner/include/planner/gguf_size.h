@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "planner/catalog.h"
 #include "planner/model.h"
 #include "planner/quantization.h"
+#include "planner/tokenizer.h"
 
 namespace planner {
 

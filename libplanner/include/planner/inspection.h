@@ -15,11 +15,11 @@ namespace planner {
 
 struct Inspection {
   std::filesystem::path path;
-  std::optional<GgufFile> file;   ///< a GGUF file's header; absent: the file is a config.json
-  std::string config_json;        ///< text of the config.json; empty: the file is GGUF
-  std::string architecture;       ///< empty: not stated
-  std::string name;               ///< general.name; empty: not stated
-  std::optional<Model> model;     ///< the geometry; absent where the file is no text model or not fully described: `notes` says why
+  std::optional<GgufFile> file;       ///< a GGUF file's header; absent: the file is a config.json
+  std::string config_json;            ///< text of the config.json; empty: the file is GGUF
+  std::string architecture;           ///< empty: not stated
+  std::string name;                   ///< general.name; empty: not stated
+  std::optional<Model> model;         ///< the geometry; absent where the file is no text model or not fully described: `notes` says why
   std::int64_t parameters_total = 0;  ///< GGUF: elements of all tensors in the file; config.json: the text model's parameters
   std::vector<std::string> notes;
 };
@@ -44,8 +44,8 @@ struct FormatShare {
 /// "[151936 x string]". `width` 0: everything.
 [[nodiscard]] std::string preview(const GgufValue& value, std::size_t width);
 
-/// "planner.inspect/1", one line. Arrays of metadata longer than 256 become {"type", "count"} unless `full`. Text that is not UTF-8 gets replacement characters. Of a
-/// config.json: what only a file has (bytes, offsets, formats) is null, the tensors are the predicted ones, metadata is the config.
+/// "planner.inspect/1", one line. Arrays of metadata longer than 256 become {"type", "count"} unless `full`. Text that is not UTF-8 gets replacement
+/// characters. Of a config.json: what only a file has (bytes, offsets, formats) is null, the tensors are the predicted ones, metadata is the config.
 [[nodiscard]] std::string to_json(const Inspection& inspection, bool full = false);
 
 }  // namespace planner

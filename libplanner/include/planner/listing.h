@@ -104,7 +104,7 @@ struct PositionEncoding {
   std::optional<double> sliding_base;   ///< of sliding layers, where it is another
   std::optional<std::int64_t> rotated;  ///< rotated part of a head, where it is not the whole head
   RopeScaling scaling = RopeScaling::none;
-  std::optional<double> factor;         ///< of the scaling
+  std::optional<double> factor;                  ///< of the scaling
   std::optional<std::int64_t> original_context;  ///< tokens before the scaling
 };
 /// By the tensors, the architecture (llama_model_rope_type and max_alibi_bias in ggml-org/llama.cpp) and the keys of the config.
@@ -126,10 +126,10 @@ struct CacheSummary {
     std::int64_t tokens = 0;
     std::int64_t bytes = 0;
   };
-  std::int64_t bytes_per_token = 0;                  ///< while no window is full
-  std::int64_t bytes_per_token_beyond_windows = 0;   ///< of layers that keep every token
+  std::int64_t bytes_per_token = 0;                 ///< while no window is full
+  std::int64_t bytes_per_token_beyond_windows = 0;  ///< of layers that keep every token
   std::int64_t recurrent_state_bytes = 0;
-  std::array<At, 3> at{};                            ///< at 8192, 32768 and 131072 tokens
+  std::array<At, 3> at{};  ///< at 8192, 32768 and 131072 tokens
 };
 /// Example: 28 layers, 2 KV heads of 128 -> 28,672 bytes per token, 3.5 GiB at 131,072.
 [[nodiscard]] CacheSummary cache_summary(const Model& model);

@@ -9,22 +9,10 @@
 
 #include "planner/deployment.h"
 #include "planner/memory.h"
+#include "planner/speed_class.h"
 #include "planner/workload.h"
 
 namespace planner {
-
-/// How a class of devices turns bandwidth and compute into speed. Entries of data/speed.yaml.
-struct SpeedClass {
-  std::string id;
-  double decode_efficiency = 1;      ///< achieved / theoretical bandwidth while weights stream
-  double layer_seconds = 0;          ///< launches and synchronisation, per layer and token
-  double token_seconds = 0;          ///< sampling and everything else, per token
-  double decode_low = 1, decode_high = 1;    ///< 80 % of measurements lie between these multiples of the prediction
-  double prefill_efficiency = 1;     ///< achieved / reference compute rate in the matrix products of a prompt
-  double prefill_low = 1, prefill_high = 1;
-  std::string basis = "default";     ///< fitted: from enough measurements of the class; default: from few or none
-  std::string source;
-};
 
 enum class Bound : std::uint8_t { bandwidth, compute, latency, interconnect, host };
 [[nodiscard]] std::string_view to_string(Bound bound);

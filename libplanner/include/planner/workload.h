@@ -24,6 +24,7 @@ struct Workload {
   FlashAttention flash_attention = FlashAttention::automatic;
   bool swa_full = false;         ///< sliding-window layers cache the whole context
   bool kv_unified = false;       ///< one cache shared by the sequences instead of one each
+  std::int64_t outputs = 0;      ///< tokens of one decode call whose logits are wanted; 0: one per sequence, as a server's slots do
   bool kv_offload = true;        ///< the cache lies with its layers; false: on the host
 };
 

@@ -3,7 +3,7 @@
 
 #include "catalog/record.h"
 #include "planner/catalog.h"
-#include "planner/throughput.h"
+#include "planner/speed_class.h"
 
 namespace planner {
 

@@ -70,27 +70,6 @@ Tokenizer typical(std::span<const TokenizerAverages> averages, std::int64_t voca
 
 }  // namespace
 
-std::int64_t Tokenizer::header_bytes() const {
-  constexpr std::int64_t kString = 8;            // length before the bytes
-  constexpr std::int64_t kArray = 4 + 4 + 8;     // value type, element type, count
-  const auto key = [](std::int64_t length) { return kString + length; };
-  const auto text_pair = [&](std::string_view name, std::int64_t length) { return key(static_cast<std::int64_t>(name.size())) + 4 + kString + length; };
-  const auto array = [&](std::string_view name, std::int64_t content) { return key(static_cast<std::int64_t>(name.size())) + kArray + content; };
-
-  std::int64_t bytes = text_pair("tokenizer.ggml.model", static_cast<std::int64_t>(model.size()));
-  if (!pre.empty()) bytes += text_pair("tokenizer.ggml.pre", static_cast<std::int64_t>(pre.size()));
-  bytes += array("tokenizer.ggml.tokens", kString * tokens + token_bytes);
-  if (token_types) bytes += array("tokenizer.ggml.token_type", 4 * tokens);
-  if (scores) bytes += array("tokenizer.ggml.scores", 4 * tokens);
-  if (merges > 0) bytes += array("tokenizer.ggml.merges", kString * merges + merge_bytes);
-  if (chat_template_bytes > 0) bytes += text_pair("tokenizer.chat_template", chat_template_bytes);
-  for (const auto& small : small_keys) {
-    constexpr std::int64_t kPrefix = 15;  // "tokenizer.ggml."
-    bytes += key(kPrefix + static_cast<std::int64_t>(small.size())) + 4 + (small.starts_with("add_") ? 1 : 4);
-  }
-  return bytes + other_bytes;
-}
-
 Tokenizer pick_tokenizer(std::span<const TokenizerRule> rules, std::span<const TokenizerAverages> averages, const Hyperparameters& hp, std::string_view model_name) {
   const TokenizerRule* best = nullptr;
   int best_score = -1;

@@ -106,7 +106,8 @@ std::string to_json(const Estimate& a) {
   j.key("workload").begin_object().field("context", w.context).field("depth", w.depth).field("prompt", w.prompt).field("cached_prompt", w.cached_prompt);
   j.field("concurrency", w.concurrency).field("batch", w.batch).field("ubatch", w.ubatch);
   j.field("kv_type_k", lower_name(w.kv_type_k)).field("kv_type_v", lower_name(w.kv_type_v)).field("flash_attn", w.flash_attention != FlashAttention::off);
-  j.field("swa_full", w.swa_full).field("kv_unified", w.kv_unified).end_object();
+  j.field("swa_full", w.swa_full).field("kv_unified", w.kv_unified);
+  j.field("outputs", w.outputs > 0 ? w.outputs : w.concurrency).end_object();
   j.key("engine").begin_object().field("name", a.engine).key("version").text_or_null(a.engine_version).field("backend", a.backend).end_object();
 
   j.key("memory");
@@ -253,6 +254,11 @@ EstimateRequest request_from_json(std::string_view json_text) {
   f.boolean("swa_full", r.swa_full);
   f.boolean("kv_unified", r.kv_unified);
   f.boolean("kv_offload", r.kv_offload);
+  if (const auto* v = f.take("outputs")) {
+    if (v->is_number_integer()) r.outputs = std::to_string(v->get<std::int64_t>());
+    else if (v->is_string()) r.outputs = v->get<std::string>();
+    else RequestReader::fail("outputs", *v, "slots, batch or a number of tokens");
+  }
   if (const auto* v = f.take("gpu_layers"); v != nullptr && *v != "auto") {
     if (!v->is_number_integer() || v->get<std::int64_t>() < 0) RequestReader::fail("gpu_layers", *v, "a whole number or auto");
     r.gpu_layers = v->get<std::int64_t>();

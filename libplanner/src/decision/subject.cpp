@@ -98,6 +98,15 @@ std::int64_t in_range(std::string_view what, std::optional<std::int64_t> value, 
   return *value;
 }
 
+/// Tokens whose logits are kept: 0 stands for one per sequence.
+std::int64_t outputs_of(const std::string& typed, std::int64_t batch) {
+  if (typed.empty() || typed == "slots") return 0;
+  if (typed == "batch") return batch;
+  const auto n = text::parse_int(typed);
+  if (!n || *n < 1 || *n > kMostTokens) throw Error(ErrorKind::usage, fmt::format("outputs is '{}', expected slots, batch or a number of tokens", typed));
+  return *n;
+}
+
 }  // namespace
 
 Subject resolve_subject(const std::string& typed, const Catalog& catalog) {
@@ -119,6 +128,7 @@ Subject resolve_subject(const std::string& typed, const Catalog& catalog) {
 Deployment resolve_deployment(const EstimateRequest& request, const Catalog& catalog, std::vector<std::string>& notes) {
   Deployment d;
   d.engine = &catalog.resolve_engine(request.engine);
+  if (const auto at = request.engine.find('@'); at != std::string::npos) d.engine_version = text::to_lower(request.engine.substr(at + 1));
   d.memory_fraction = request.memory_fraction.value_or(d.engine->memory_fraction);
   if (!(d.memory_fraction >= 0 && d.memory_fraction <= 1)) throw Error(ErrorKind::usage, fmt::format("gpu-memory-utilization is {}, expected 0 to 1", d.memory_fraction));
   d.host.name = "host";
@@ -186,6 +196,7 @@ Workload resolve_workload(const EstimateRequest& request, const Subject& subject
   w.flash_attention = request.flash_attention;
   w.swa_full = request.swa_full;
   w.kv_unified = request.kv_unified;
+  w.outputs = outputs_of(request.outputs, w.batch);
   w.kv_offload = request.kv_offload;
   return w;
 }

@@ -16,7 +16,7 @@ struct Layers {
   std::vector<const Tensor*> tensors;
   std::vector<std::size_t> ends;
 
-  void collect(const Model& model) {
+  void collect(const Model& model, std::int64_t first, std::int64_t count) {
     parts.clear();
     for (const auto& layer : model.layers) {
       if (layer.mtp) break;
@@ -34,6 +34,11 @@ struct Layers {
     for (const auto& t : model.tensors) {
       if (counts(t)) tensors[ends[static_cast<std::size_t>(t.layer)]++] = &t;
     }
+    const auto all = static_cast<std::int64_t>(parts.size());
+    const std::int64_t begin = std::clamp<std::int64_t>(first, 0, all);
+    const std::int64_t end = count < 0 ? all : std::min(all, begin + count);
+    parts.erase(parts.begin() + end, parts.end());
+    parts.erase(parts.begin(), parts.begin() + begin);
   }
 };
 
@@ -68,8 +73,10 @@ std::uint64_t signature(const graph::LayerParts& p, bool by_number) {
   for (const auto& ffn : p.layer->ffns) h.add(static_cast<std::int64_t>(ffn.index()));
   const std::int64_t digits = p.number < 10 ? 1 : p.number < 100 ? 2 : 3;
   for (const auto* t : p.tensors) {
-    h.add(static_cast<std::int64_t>(t->name.size()) - digits);
-    h.add(static_cast<std::int64_t>(static_cast<unsigned char>(t->name[t->name.size() - 8])));
+    // The name behind "blk.N.": its length and one letter of it ("q" of "attn_q.weight", "a" of "ssm_a").
+    constexpr std::int64_t kBlock = 5, kWeight = 8;
+    const std::int64_t own = static_cast<std::int64_t>(t->name.size()) - digits - kBlock;
+    h.add(own * 256 + static_cast<unsigned char>(t->name[t->name.size() - (own >= kWeight ? kWeight : 1)]));
     h.add(t->shape[0]);
     h.add(t->shape[1]);
     h.add(t->shape[2]);
@@ -77,7 +84,8 @@ std::uint64_t signature(const graph::LayerParts& p, bool by_number) {
   return h.value;
 }
 
-/// Repetitions of a group of layers beyond the third change nothing: the same tensors come and go once more. The last layer is not like the others.
+/// Many repetitions of a group of layers need no more than a few: the same tensors come and go once more. Where they lie may change in turns, of two or
+/// three, so the number that is left out is a multiple of six. The last layer is not like the others.
 class Shortening {
  public:
   void run(std::vector<graph::LayerParts>& parts, const Model& model) {
@@ -90,7 +98,7 @@ class Shortening {
     const std::size_t n = ids_.size() - 1;
     for (std::size_t i = 0; i < n;) {
       const auto [group, times] = repetition(i, n);
-      const std::size_t copies = std::min(times, kCopies);
+      const std::size_t copies = times <= kCopies ? times : kCopies + (times - kCopies) % kCycle;
       for (std::size_t j = 0; j < group * copies; ++j) kept_.push_back(parts[i + j]);
       i += group * times;
     }
@@ -100,7 +108,8 @@ class Shortening {
 
  private:
   static constexpr std::size_t kLongestGroup = 12;
-  static constexpr std::size_t kCopies = 3;
+  static constexpr std::size_t kCopies = 4;
+  static constexpr std::size_t kCycle = 6;
   static constexpr std::int64_t kSparseLayers = 10;
 
   struct Repetition {
@@ -124,12 +133,18 @@ class Shortening {
 
 }  // namespace
 
+std::int64_t file_vocabulary(const Hyperparameters& hp) {
+  return hp.architecture == "gemma3n" ? hp.extra_or("vocab_size_per_layer_input", hp.vocab_size) : hp.vocab_size;
+}
+
+bool graph_is_known(const Model& model) { return graph::is_known(model.hyperparameters); }
+
 std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& options, bool exhaustive) {
   // Kept from one call to the next, one per thread: nothing is allocated once they have grown.
   thread_local Layers layers;
   thread_local Shortening shortening;
   thread_local graph::Graph g;
-  layers.collect(model);
+  layers.collect(model, options.first_layer, options.n_layers);
   if (!exhaustive) shortening.run(layers.parts, model);
   const auto bytes = [&](const graph::Batch& batch) {
     graph::Builder(g, model, layers.parts, options, batch).build();

@@ -27,9 +27,21 @@ struct GraphOptions {
   bool flash_attention = true;
   Generation generation = Generation::v0_5_0;
   std::int64_t alignment = 32;    ///< of the device's buffers
+  // The part of the model that the device runs.
+  std::int64_t first_layer = 0;
+  std::int64_t n_layers = -1;     ///< -1: all from first_layer on
+  bool has_input = true;          ///< looks the tokens' embeddings up; otherwise hidden states come in
+  bool has_output = true;         ///< the output norm and head; otherwise hidden states go out
 };
 
-/// Bytes of the compute buffer where one device runs everything: the larger of the graphs for a full batch and for one token per sequence.
+/// Tokens of the vocabulary as published files have it. Those of Gemma 3n leave out the places for images and sound that the config counts (262,400).
+[[nodiscard]] std::int64_t file_vocabulary(const Hyperparameters& hp);
+
+/// Whether the family's graph was laid out after the engine's source; of others the closest form is taken, which is an estimate.
+[[nodiscard]] bool graph_is_known(const Model& model);
+
+/// Bytes of the compute buffer of a device that runs the given part of the model: the larger of the graphs for a full batch and for one token per
+/// sequence.
 /// `exhaustive` lays out every layer; otherwise repetitions of the same layers are cut short, which changes nothing but the time it takes
 /// (compute_buffers_test.cpp).
 [[nodiscard]] std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& options, bool exhaustive = false);

@@ -1,12 +1,16 @@
 // llama.cpp and what is built on it. Source: src/llama-kv-cache.cpp, llama-kv-cache-iswa.cpp, llama-context.cpp of ggml-org/llama.cpp.
 #include <algorithm>
 
+#include "core/text.h"
 #include "engine/allocation.h"
 
 namespace planner::engine {
 namespace {
 
 std::int64_t pad(std::int64_t n, std::int64_t to) { return (n + to - 1) / to * to; }
+
+/// Tokens computed at once: the micro-batch, at most a batch and the context.
+std::int64_t tokens_at_once(const Workload& w) { return std::min({w.ubatch, w.batch, w.context * w.concurrency}); }
 
 struct Widths {
   std::int64_t q = 0, kv = 0, heads = 0, window = 0;
@@ -21,7 +25,7 @@ Widths widest(const Model& model) {
         w.q = std::max(w.q, a->n_heads * a->head_dim);
         w.kv = std::max(w.kv, a->n_kv_heads * a->head_dim);
         w.heads = std::max(w.heads, a->n_heads);
-        if (a->window > 0 && !a->chunked) w.window = std::max(w.window, a->window);
+        if (a->window > 0) w.window = std::max(w.window, a->window);
       } else if (const auto* m = std::get_if<MlaAttention>(&mixer)) {
         // The absorbed form multiplies queries of the latent's width.
         w.q = std::max(w.q, m->n_heads * (m->kv_lora_rank + m->qk_rope_head_dim));
@@ -54,36 +58,71 @@ std::int64_t ffn_elements(const Model& model) {
 
 }  // namespace
 
-std::int64_t CacheCells::sliding(std::int64_t window, const Workload& w, std::int64_t padding) const {
-  if (w.swa_full) return full;
+Generation llama_cpp_generation(const Deployment& deployment) {
+  if (deployment.engine->id == "ik_llama.cpp") return Generation::b4748;
+  // Builds are numbered; sliding caches, one cache per sequence and fused activations came between May and July 2025.
+  constexpr std::int64_t kFirstOfNewer = 5600;
+  const auto& version = deployment.engine_version;
+  if (version.size() < 2 || version.front() != 'b') return Generation::v0_5_0;
+  const auto build = text::parse_int(std::string_view(version).substr(1));
+  return build && *build < kFirstOfNewer ? Generation::b4748 : Generation::v0_5_0;
+}
+
+bool llama_cpp_allows_flash_attention(const Model& model, Generation generation) {
+  if (generation != Generation::b4748) return true;
+  for (const auto& layer : model.layers) {
+    for (const auto& mixer : layer.mixers) {
+      if (std::holds_alternative<MlaAttention>(mixer)) return false;
+      if (const auto* a = std::get_if<Attention>(&mixer); a != nullptr && a->head_dim != a->head_dim_v) return false;
+    }
+  }
+  return true;
+}
+
+std::int64_t CacheCells::sliding(std::int64_t window, const Workload& w) const {
+  if (whole_windows) return full;
   const std::int64_t sequences = w.kv_unified ? w.concurrency : 1;
-  return pad(std::min(full, window * sequences + std::min(w.ubatch, w.context * w.concurrency)), padding);
+  return pad(std::min(full, window * sequences + tokens_at_once(w)), padding);
 }
 
-CacheCells llama_cpp_cells(const Workload& w, std::int64_t padding) {
-  const std::int64_t total = pad(w.context * w.concurrency, padding);
-  if (w.kv_unified) return {total, 1};
-  return {pad(total / w.concurrency, padding), w.concurrency};
+CacheCells llama_cpp_cells(const Workload& w, Generation generation, std::int64_t padding, bool flash_attention) {
+  const std::int64_t context = w.context * w.concurrency;
+  if (generation == Generation::b4748) {
+    const std::int64_t step = flash_attention ? 256 : 32;
+    return {pad(context, step), 1, step, true};
+  }
+  const std::int64_t total = pad(context, padding);
+  if (w.kv_unified) return {total, 1, padding, w.swa_full};
+  return {pad(total / w.concurrency, padding), w.concurrency, padding, w.swa_full};
 }
 
-std::int64_t llama_cpp_compute_bytes(const Model& model, const Workload& w, std::int64_t padding, bool flash_attention, bool has_output) {
-  const auto& hp = model.hyperparameters;
-  const auto cells = llama_cpp_cells(w, padding);
-  const std::int64_t n = std::min(w.ubatch, w.context * w.concurrency);
-  const auto width = widest(model);
+GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, Generation generation, bool windows, bool flash_attention) {
+  GraphOptions o;
+  o.generation = generation;
+  o.tokens = std::min(tokens_at_once(w), cells.total());
+  // The older generation lays out one sequence, with logits for every token.
+  const bool older = generation == Generation::b4748;
+  o.sequences = older ? 1 : w.concurrency;
+  o.outputs = older ? o.tokens : std::min(o.tokens, w.outputs > 0 ? w.outputs : w.concurrency);
+  o.cells = cells.full;
+  o.streams = cells.streams;
+  const auto window = widest(model).window;
+  if (windows && window > 0) o.sliding_cells = cells.sliding(window, w);
+  o.kv_type_k = w.kv_type_k;
+  o.kv_type_v = w.kv_type_v;
+  o.flash_attention = flash_attention;
+  return o;
+}
 
-  // The mask: one row per token of the micro-batch, F16 with flash attention, F32 without.
-  const std::int64_t mask_bytes = flash_attention ? 2 : 4;
-  std::int64_t mask = mask_bytes * n * cells.full;
-  if (width.window > 0) mask += mask_bytes * n * cells.sliding(width.window, w, padding);
-
-  // A server keeps logits of one token per slot.
-  const std::int64_t outputs = std::min(n, w.concurrency);
-  const std::int64_t logits = has_output ? 4 * outputs * hp.vocab_size + 8 * n * hp.hidden_size : 0;
-  const std::int64_t ffn = 4 * n * (ffn_elements(model) + 3 * hp.hidden_size + width.q) + mask;
-  std::int64_t attention = 4 * n * (3 * hp.hidden_size + 2 * width.q + 2 * width.kv) + mask;
-  if (!flash_attention) attention += 4 * n * width.heads * cells.full;
-  return std::max({logits, ffn, attention});
+std::int64_t llama_cpp_common_v_row(const Model& model, Generation generation, bool flash_attention) {
+  if (flash_attention || generation == Generation::b4748) return 0;
+  std::int64_t most = 0;
+  for (const auto& layer : model.layers) {
+    for (const auto& mixer : layer.mixers) {
+      if (const auto* a = std::get_if<Attention>(&mixer)) most = std::max(most, a->n_kv_heads * a->head_dim_v);
+    }
+  }
+  return most;
 }
 
 std::int64_t activation_peak_bytes(const Model& model, std::int64_t tokens, std::int64_t sequences, std::int64_t tensor_parallel) {

@@ -58,7 +58,8 @@ std::size_t sequence_length(std::string_view s) {
     if ((byte(i) & 0xC0U) != 0x80) return 0;
   }
   // Longer than needed, surrogates, beyond U+10FFFF.
-  if ((byte(0) == 0xE0 && byte(1) < 0xA0) || (byte(0) == 0xED && byte(1) > 0x9F) || (byte(0) == 0xF0 && byte(1) < 0x90) || (byte(0) == 0xF4 && byte(1) > 0x8F)) return 0;
+  if ((byte(0) == 0xE0 && byte(1) < 0xA0) || (byte(0) == 0xED && byte(1) > 0x9F) || (byte(0) == 0xF0 && byte(1) < 0x90) || (byte(0) == 0xF4 && byte(1) > 0x8F))
+    return 0;
   return length;
 }
 
@@ -68,8 +69,10 @@ std::string as_utf8(std::string_view s) {
   out.reserve(s.size());
   while (!s.empty()) {
     const auto length = sequence_length(s);
-    if (length == 0) out += "\xEF\xBF\xBD";
-    else out += s.substr(0, length);
+    if (length == 0)
+      out += "\xEF\xBF\xBD";
+    else
+      out += s.substr(0, length);
     s.remove_prefix(std::max<std::size_t>(1, length));
   }
   return out;
@@ -126,8 +129,10 @@ void write_value(JsonWriter& j, const GgufValue& value, bool full) {
     GgufType type;
     bool full;
     void operator()(std::uint64_t n) const {
-      if (n <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) j.value(static_cast<std::int64_t>(n));
-      else j.value(static_cast<double>(n));
+      if (n <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        j.value(static_cast<std::int64_t>(n));
+      else
+        j.value(static_cast<double>(n));
     }
     void operator()(std::int64_t n) const { j.value(n); }
     void operator()(double d) const { j.value(type == GgufType::f32 ? short_float(d) : d); }
@@ -161,8 +166,10 @@ void write_config(JsonWriter& j, const nlohmann::json& value, bool full) {
     case nlohmann::json::value_t::boolean: j.value(value.get<bool>()); break;
     case nlohmann::json::value_t::number_integer: j.value(value.get<std::int64_t>()); break;
     case nlohmann::json::value_t::number_unsigned:
-      if (value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) j.value(value.get<std::int64_t>());
-      else j.value(value.get<double>());
+      if (value.get<std::uint64_t>() <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+        j.value(value.get<std::int64_t>());
+      else
+        j.value(value.get<double>());
       break;
     case nlohmann::json::value_t::number_float: j.value(value.get<double>()); break;
     default: j.null(); break;
@@ -183,11 +190,20 @@ void write_file(JsonWriter& j, const GgufFile& file, bool full) {
   j.key("shards").begin_array();
   for (const auto& s : file.shards) {
     j.begin_object().field("file", as_utf8(s.path.filename().string())).field("header_bytes", s.header_bytes).field("data_offset", s.data_offset);
-    j.field("tensor_bytes", s.tensor_bytes).field("data_bytes", s.data_bytes).field("declared_file_bytes", s.declared_file_bytes).field("file_bytes", s.file_bytes).end_object();
+    j.field("tensor_bytes", s.tensor_bytes)
+        .field("data_bytes", s.data_bytes)
+        .field("declared_file_bytes", s.declared_file_bytes)
+        .field("file_bytes", s.file_bytes)
+        .end_object();
   }
   j.end_array().key("formats").begin_array();
   for (const auto& f : format_shares(file)) {
-    j.begin_object().field("name", tensor_format(f.format).name).field("tensors", f.tensors).field("parameters", f.parameters).field("bytes", f.bytes).end_object();
+    j.begin_object()
+        .field("name", tensor_format(f.format).name)
+        .field("tensors", f.tensors)
+        .field("parameters", f.parameters)
+        .field("bytes", f.bytes)
+        .end_object();
   }
   j.end_array().key("tensors").begin_array();
   for (const auto& t : file.tensors) {
@@ -286,7 +302,7 @@ std::string preview(const GgufValue& value, std::size_t width) {
     std::string operator()(bool b) const { return b ? "true" : "false"; }
     std::string operator()(const std::string& s) const { return printable(s, most); }
     std::string operator()(const GgufArray& a) const {
-      const std::string kind = fmt::format("[{} x {}]", a.size(), to_string(a.element_type()));
+      std::string kind = fmt::format("[{} x {}]", a.size(), to_string(a.element_type()));
       std::vector<std::string> items;
       // An element takes two characters at least: no need to decode a vocabulary to see that it is too long.
       if (a.size() > most / 2 || a.element_type() == GgufType::array) return kind;
@@ -315,9 +331,12 @@ std::string to_json(const Inspection& in, bool full) {
   std::optional<ParameterCounts> counts;
   if (in.model) counts = in.model->parameters();
   j.field("parameters_active", counts ? std::optional(counts->active) : std::nullopt);
-  j.field("layers", in.model ? std::optional(in.model->hyperparameters.n_layers) : std::nullopt).field("kv_layers", in.model ? std::optional(in.model->kv_layers()) : std::nullopt);
-  if (in.file) write_file(j, *in.file, full);
-  else write_prediction(j, in, full);
+  j.field("layers", in.model ? std::optional(in.model->hyperparameters.n_layers) : std::nullopt)
+      .field("kv_layers", in.model ? std::optional(in.model->kv_layers()) : std::nullopt);
+  if (in.file)
+    write_file(j, *in.file, full);
+  else
+    write_prediction(j, in, full);
   j.key("notes").begin_array();
   for (const auto& note : in.notes) j.value(as_utf8(note));
   j.end_array().end_object();

@@ -63,7 +63,8 @@ Found find_one(const Catalog& catalog, std::string_view typed, EntryKind kind) {
   for (const auto* d : catalog.devices()) names.push_back(d->id);
   for (const auto* q : catalog.quantizations()) names.push_back(q->name);
   for (const auto* e : catalog.engines()) names.push_back(e->id);
-  throw Error(ErrorKind::unknown_name, fmt::format("unknown name '{}'{}; `planner models`, `gpus`, `quants` and `engines` list all", typed, text::did_you_mean(typed, names)));
+  throw Error(ErrorKind::unknown_name,
+              fmt::format("unknown name '{}'{}; `planner models`, `gpus`, `quants` and `engines` list all", typed, text::did_you_mean(typed, names)));
 }
 
 }  // namespace

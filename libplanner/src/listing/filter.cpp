@@ -29,7 +29,8 @@ std::string squashed(std::string_view s) {
   return out;
 }
 
-/// Whether `word` stands in `field`, at the beginning of a number where it begins with a digit; with `whole_numbers` at the end of one where it ends with a digit.
+/// Whether `word` stands in `field`, at the beginning of a number where it begins with a digit; with `whole_numbers` at the end of one where it ends with a
+/// digit.
 bool stands_in(std::string_view field, std::string_view word, bool whole_numbers = false) {
   for (auto at = field.find(word); at != std::string_view::npos; at = field.find(word, at + 1)) {
     const auto end = at + word.size();
@@ -96,8 +97,10 @@ template <typename T>
 std::vector<std::string> names_of(const std::vector<const T*>& entries) {
   std::vector<std::string> names;
   for (const auto* e : entries) {
-    if constexpr (requires { e->id; }) names.push_back(e->id);
-    else names.push_back(e->name);
+    if constexpr (requires { e->id; })
+      names.push_back(e->id);
+    else
+      names.push_back(e->name);
   }
   return names;
 }
@@ -185,14 +188,11 @@ Error no_match(EntryKind kind, std::span<const std::string> words, const Catalog
       if (!part.empty()) parts.emplace_back(part);
     }
   }
-  // The first words of names are what people mean ("deepseek"), the whole name where they typed most of it.
-  std::vector<std::string> vocabulary;
+  // Whole names first, then the words that they consist of ("deepseek").
+  auto vocabulary = names;
   for (const auto& name : names) {
     for (const auto part : text::split(name, '-')) vocabulary.emplace_back(part);
   }
-  vocabulary.insert(vocabulary.end(), names.begin(), names.end());
-  std::sort(vocabulary.begin(), vocabulary.end());
-  vocabulary.erase(std::unique(vocabulary.begin(), vocabulary.end()), vocabulary.end());
   for (const auto& word : parts) {
     if (!occurs(word)) return {ErrorKind::unknown_name, fmt::format("no {} matches '{}'{}", to_string(kind), word, text::did_you_mean(word, vocabulary))};
   }

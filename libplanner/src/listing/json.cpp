@@ -96,7 +96,11 @@ void write_layers(JsonWriter& j, const Model& model) {
 
 void write_cache(JsonWriter& j, const Model& model) {
   const auto c = cache_summary(model);
-  j.key("kv_cache").begin_object().field("type", "f16").field("bytes_per_token", c.bytes_per_token).field("bytes_per_token_beyond_windows", c.bytes_per_token_beyond_windows);
+  j.key("kv_cache")
+      .begin_object()
+      .field("type", "f16")
+      .field("bytes_per_token", c.bytes_per_token)
+      .field("bytes_per_token_beyond_windows", c.bytes_per_token_beyond_windows);
   j.key("at").begin_array();
   for (const auto& at : c.at) j.begin_object().field("tokens", at.tokens).field("bytes", at.bytes).end_object();
   j.end_array().end_object();
@@ -107,12 +111,41 @@ void write_cache(JsonWriter& j, const Model& model) {
 void write_geometry(JsonWriter& j, const ModelEntry& m) {
   const auto* model = m.find_model();
   if (model == nullptr) {
-    for (const auto* key : {"architecture", "model_type", "parameters_total", "parameters_active", "parameters_mtp", "parameters_vision", "parameters_audio", "parameters_embedding",
-                            "layers", "kv_layers", "mtp_layers", "hidden_size", "heads", "kv_heads", "head_dim", "head_dim_v", "sliding_window", "ffn_size", "experts",
-                            "experts_active", "expert_ffn_size", "shared_ffn_size", "vocab_size", "tied_embeddings", "context", "activation", "normalization",
-                            "position_embedding", "layer_groups", "kv_cache", "recurrent_state_bytes"}) {
-      if (std::string_view(key) == "context") j.field(key, m.context);
-      else j.key(key).null();
+    for (const auto* key : {"architecture",
+                            "model_type",
+                            "parameters_total",
+                            "parameters_active",
+                            "parameters_mtp",
+                            "parameters_vision",
+                            "parameters_audio",
+                            "parameters_embedding",
+                            "layers",
+                            "kv_layers",
+                            "mtp_layers",
+                            "hidden_size",
+                            "heads",
+                            "kv_heads",
+                            "head_dim",
+                            "head_dim_v",
+                            "sliding_window",
+                            "ffn_size",
+                            "experts",
+                            "experts_active",
+                            "expert_ffn_size",
+                            "shared_ffn_size",
+                            "vocab_size",
+                            "tied_embeddings",
+                            "context",
+                            "activation",
+                            "normalization",
+                            "position_embedding",
+                            "layer_groups",
+                            "kv_cache",
+                            "recurrent_state_bytes"}) {
+      if (std::string_view(key) == "context")
+        j.field(key, m.context);
+      else
+        j.key(key).null();
     }
     return;
   }
@@ -122,8 +155,14 @@ void write_geometry(JsonWriter& j, const ModelEntry& m) {
   j.field("parameters_total", n.total).field("parameters_active", n.active).field("parameters_mtp", n.mtp).field("parameters_vision", n.vision);
   j.field("parameters_audio", n.audio).field("parameters_embedding", n.embedding);
   j.field("layers", hp.n_layers).field("kv_layers", model->kv_layers()).field("mtp_layers", hp.n_mtp_layers).field("hidden_size", hp.hidden_size);
-  j.field("heads", or_null(hp.n_heads)).field("kv_heads", or_null(hp.n_kv_heads)).field("head_dim", or_null(hp.head_dim)).field("head_dim_v", or_null(hp.head_dim_v));
-  j.field("sliding_window", or_null(hp.sliding_window)).field("ffn_size", or_null(hp.ffn_size)).field("experts", hp.n_experts).field("experts_active", hp.n_experts_active);
+  j.field("heads", or_null(hp.n_heads))
+      .field("kv_heads", or_null(hp.n_kv_heads))
+      .field("head_dim", or_null(hp.head_dim))
+      .field("head_dim_v", or_null(hp.head_dim_v));
+  j.field("sliding_window", or_null(hp.sliding_window))
+      .field("ffn_size", or_null(hp.ffn_size))
+      .field("experts", hp.n_experts)
+      .field("experts_active", hp.n_experts_active);
   j.field("expert_ffn_size", or_null(hp.n_experts > 0 ? hp.expert_ffn_size : 0)).field("shared_ffn_size", or_null(hp.n_experts > 0 ? hp.shared_ffn_size : 0));
   j.field("vocab_size", hp.vocab_size).field("tied_embeddings", hp.tied_embeddings).field("context", m.context ? m.context : or_null(hp.context_length));
   j.key("activation").text_or_null(activation_of(*model)).field("normalization", normalization_of(*model));
@@ -190,11 +229,15 @@ void write_device(JsonWriter& j, const Device& d, const Catalog& catalog) {
   j.field("fp8", whole(c.fp8)).field("fp4", whole(c.fp4)).field("int8", whole(c.int8)).end_object();
   j.field("power_w", number(d.power)).key("pcie").text_or_null(d.pcie);
   j.key("link");
-  if (d.link_name.empty()) j.null();
-  else j.begin_object().field("name", d.link_name).field("bandwidth_bytes_per_s", whole(d.link_bandwidth)).end_object();
+  if (d.link_name.empty())
+    j.null();
+  else
+    j.begin_object().field("name", d.link_name).field("bandwidth_bytes_per_s", whole(d.link_bandwidth)).end_object();
   j.key("node");
-  if (d.node_device.empty()) j.null();
-  else j.begin_object().field("device", d.node_device).field("count", d.node_count).end_object();
+  if (d.node_device.empty())
+    j.null();
+  else
+    j.begin_object().field("device", d.node_device).field("count", d.node_count).end_object();
   j.key("launch").text_or_null(d.launch).field("price_usd", number(d.price));
   sources(j, d.sources);
   j.key("notes").begin_array();
@@ -217,7 +260,10 @@ void write_quantization(JsonWriter& j, const Quantization& q, std::string_view m
   recipe != nullptr && recipe->file_type >= 0 ? j.value(recipe->file_type) : j.null();
   j.key("scheme");
   if (const auto* s = std::get_if<GroupScheme>(&q.recipe)) {
-    j.begin_object().field("bits", s->bits > 0 ? std::optional(s->bits) : std::nullopt).field("group", or_null(s->group)).field("block_rows", or_null(s->block_rows));
+    j.begin_object()
+        .field("bits", s->bits > 0 ? std::optional(s->bits) : std::nullopt)
+        .field("group", or_null(s->group))
+        .field("block_rows", or_null(s->block_rows));
     j.field("scale_bits", s->scale_bits).field("zero_bits", s->zero_bits).field("input_bits", s->input_bits).field("embedding_too", s->embedding_too);
     j.field("head_too", s->head_too).field("head_bits", s->head_bits).field("router_too", s->router_too).field("experts_only", s->experts_only).end_object();
   } else {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "catalog/names.h"
@@ -34,9 +35,12 @@ std::string indexer_in_words(std::int64_t n_heads, std::int64_t head_dim) {
 struct MixerWords {
   std::string operator()(const Attention& a) const {
     std::string out = "full attention";
-    if (a.cross_tokens > 0) out = fmt::format("cross-attention to {} image tokens", a.cross_tokens);
-    else if (a.chunked) out = fmt::format("attention in chunks of {} tokens", a.window);
-    else if (a.window > 0) out = fmt::format("sliding attention over {} tokens", a.window);
+    if (a.cross_tokens > 0)
+      out = fmt::format("cross-attention to {} image tokens", a.cross_tokens);
+    else if (a.chunked)
+      out = fmt::format("attention in chunks of {} tokens", a.window);
+    else if (a.window > 0)
+      out = fmt::format("sliding attention over {} tokens", a.window);
     out += ", " + heads_in_words(a.n_heads, a.n_kv_heads, a.head_dim, a.head_dim_v);
     if (a.v_is_k) out += ", values are the keys";
     if (a.sinks) out += ", attention sinks";
@@ -61,7 +65,8 @@ struct MixerWords {
   }
   std::string operator()(const LinearAttention& a) const {
     constexpr std::array<std::string_view, 3> kNames = {"gated delta net", "Kimi delta attention", "lightning attention"};
-    return fmt::format("{}, {} of {}, {} of {}", kNames[static_cast<std::size_t>(a.kind)], counted(a.n_k_heads, "key head"), a.k_head_dim, counted(a.n_v_heads, "value head"), a.v_head_dim);
+    return fmt::format("{}, {} of {}, {} of {}", kNames[static_cast<std::size_t>(a.kind)], counted(a.n_k_heads, "key head"), a.k_head_dim,
+                       counted(a.n_v_heads, "value head"), a.v_head_dim);
   }
   std::string operator()(const ShortConv& c) const { return fmt::format("short convolution over {} tokens", c.kernel); }
   std::string operator()(const Rwkv& r) const { return "RWKV time mix, " + heads_in_words(r.n_heads, r.n_heads, r.head_dim, r.head_dim); }
@@ -161,7 +166,8 @@ PositionEncoding::Kind kind_of(const Model& model, const std::vector<const nlohm
   if (!has_mixer_that_attends(model) && std::find(encoder.begin(), encoder.end(), true) == encoder.end()) return Kind::none;
   // Baichuan's 13B is told by its depth, as in llama.cpp (src/models/baichuan.cpp).
   constexpr std::int64_t kLayersOfBaichuan13B = 40;
-  if (architecture == "bloom" || (architecture == "baichuan" && hp.n_layers == kLayersOfBaichuan13B) || is_true(find_key(scopes, {"alibi"}))) return Kind::alibi;
+  if (architecture == "bloom" || (architecture == "baichuan" && hp.n_layers == kLayersOfBaichuan13B) || is_true(find_key(scopes, {"alibi"})))
+    return Kind::alibi;
   if (architecture == "mpt") {
     const auto* attention = find_key(scopes, {"attn_config"});
     return attention == nullptr || attention->value("alibi", true) ? Kind::alibi : Kind::unknown;
@@ -185,7 +191,7 @@ std::string grouped(double value) {
 
 /// "1,008", "82.6", "7.40"
 std::string three_digits(double value) {
-  if (value >= 1000) return grouped(static_cast<double>(static_cast<std::int64_t>(value + 0.5)));
+  if (value >= 1000) return grouped(std::round(value));
   return fmt::format("{:.{}f}", value, value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
 
@@ -202,9 +208,8 @@ std::vector<LayerGroup> layer_groups(const Model& model) {
     g.mixers = encoder[i] ? fmt::format("attention in both directions, {}, no cache", heads_in_words(hp.n_heads, hp.n_kv_heads, hp.head_dim, hp.head_dim_v))
                           : joined(layer.mixers, MixerWords{});
     g.feed_forwards = joined(layer.ffns, FeedForwardWords{});
-    auto it = std::find_if(groups.begin(), groups.end(), [&](const LayerGroup& other) {
-      return other.mtp == g.mtp && other.mixers == g.mixers && other.feed_forwards == g.feed_forwards;
-    });
+    auto it = std::find_if(groups.begin(), groups.end(),
+                           [&](const LayerGroup& other) { return other.mtp == g.mtp && other.mixers == g.mixers && other.feed_forwards == g.feed_forwards; });
     if (it == groups.end()) it = groups.insert(groups.end(), std::move(g));
     it->layers.push_back(static_cast<std::int64_t>(i));
   }
@@ -219,15 +224,17 @@ std::string layers_in_words(const LayerGroup& group, const Model& model) {
   }
   if (others.empty()) return "all";
   const auto n = static_cast<std::int64_t>(group.layers.size() + others.size());
-  if (const auto period = period_in_words(group.layers, n); !period.empty()) return period;
+  if (auto period = period_in_words(group.layers, n); !period.empty()) return period;
 
   struct Range {
     std::int64_t first, last;
   };
   std::vector<Range> ranges;
   for (const auto layer : group.layers) {
-    if (!ranges.empty() && ranges.back().last + 1 == layer) ranges.back().last = layer;
-    else ranges.push_back({layer, layer});
+    if (!ranges.empty() && ranges.back().last + 1 == layer)
+      ranges.back().last = layer;
+    else
+      ranges.push_back({layer, layer});
   }
   constexpr std::size_t kShown = 6;
   if (ranges.size() > kShown) {
@@ -246,7 +253,8 @@ std::string_view normalization_of(const Model& model) {
   // Norms without biases that are LayerNorms; OLMo's have no weights either.
   if (is_one_of(model.hyperparameters.architecture, {"command-r", "cohere2", "dbrx", "mpt", "olmo", "modern-bert"})) return "LayerNorm";
   const auto has_bias = [](const Tensor& t) {
-    return t.part == ModelPart::text && (t.name == "output_norm.bias" || text::ends_with(t.name, ".attn_norm.bias") || text::ends_with(t.name, ".attn_output_norm.bias"));
+    return t.part == ModelPart::text &&
+           (t.name == "output_norm.bias" || text::ends_with(t.name, ".attn_norm.bias") || text::ends_with(t.name, ".attn_output_norm.bias"));
   };
   // Nomic's and BERT's norm behind the embedding.
   const auto has_embedding_bias = [](const Tensor& t) { return t.name == "token_embd_norm.bias"; };
@@ -261,14 +269,36 @@ std::string activation_of(const Model& model) {
     std::string_view architecture, activation;
   };
   constexpr Default kDefaults[] = {
-      {"gemma", "gelu_pytorch_tanh"},   {"gemma2", "gelu_pytorch_tanh"},          {"gemma3", "gelu_pytorch_tanh"},     {"gemma3n", "gelu_pytorch_tanh"},
-      {"gemma4", "gelu_pytorch_tanh"},  {"gemma-embedding", "gelu_pytorch_tanh"}, {"starcoder", "gelu_pytorch_tanh"},  {"starcoder2", "gelu_pytorch_tanh"},
-      {"gpt2", "gelu_new"},             {"gptj", "gelu_new"},                     {"phi2", "gelu_new"},                {"gptneox", "gelu"},
-      {"bloom", "gelu"},                {"mpt", "gelu"},                          {"falcon", "gelu"},                  {"grok", "gelu"},
-      {"bert", "gelu"},                 {"nomic-bert-moe", "gelu"},               {"modern-bert", "gelu"},             {"phi3small", "gegelu"},
-      {"nemotron", "relu2"},            {"nemotron_h", "relu2"},                  {"nemotron_h_moe", "relu2"},         {"arcee", "relu2"},
-      {"rwkv6", "relu2"},               {"rwkv7", "relu2"},                       {"apertus", "xielu"},                {"smallthinker", "relu"},
-      {"mamba", "silu"},                {"mamba2", "silu"},
+      {"gemma", "gelu_pytorch_tanh"},
+      {"gemma2", "gelu_pytorch_tanh"},
+      {"gemma3", "gelu_pytorch_tanh"},
+      {"gemma3n", "gelu_pytorch_tanh"},
+      {"gemma4", "gelu_pytorch_tanh"},
+      {"gemma-embedding", "gelu_pytorch_tanh"},
+      {"starcoder", "gelu_pytorch_tanh"},
+      {"starcoder2", "gelu_pytorch_tanh"},
+      {"gpt2", "gelu_new"},
+      {"gptj", "gelu_new"},
+      {"phi2", "gelu_new"},
+      {"gptneox", "gelu"},
+      {"bloom", "gelu"},
+      {"mpt", "gelu"},
+      {"falcon", "gelu"},
+      {"grok", "gelu"},
+      {"bert", "gelu"},
+      {"nomic-bert-moe", "gelu"},
+      {"modern-bert", "gelu"},
+      {"phi3small", "gegelu"},
+      {"nemotron", "relu2"},
+      {"nemotron_h", "relu2"},
+      {"nemotron_h_moe", "relu2"},
+      {"arcee", "relu2"},
+      {"rwkv6", "relu2"},
+      {"rwkv7", "relu2"},
+      {"apertus", "xielu"},
+      {"smallthinker", "relu"},
+      {"mamba", "silu"},
+      {"mamba2", "silu"},
   };
   for (const auto& d : kDefaults) {
     if (d.architecture == hp.architecture) return std::string(d.activation);
@@ -389,8 +419,10 @@ std::string reference_model(const Catalog& catalog) {
       if (!m.kl_divergence || std::find(seen.begin(), seen.end(), m.model) != seen.end()) continue;
       seen.push_back(m.model);
       const auto it = std::find_if(counts.begin(), counts.end(), [&](const auto& c) { return c.first == m.model; });
-      if (it == counts.end()) counts.emplace_back(m.model, 1);
-      else ++it->second;
+      if (it == counts.end())
+        counts.emplace_back(m.model, 1);
+      else
+        ++it->second;
     }
   }
   const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });

@@ -80,43 +80,75 @@ class Accountant {
     for (int i = 0; i < n; ++i) add(i, "model", Component::weights, slot(i), weights_basis_);
     add(kHost, "model", Component::weights, slot(kHost), weights_basis_);
 
-    const std::int64_t padding = d_.engine->kv_cell_padding;
-    const auto cells = engine::llama_cpp_cells(w_, padding);
+    const auto generation = engine::llama_cpp_generation(d_);
+    const bool flash = uses_flash_attention(w_, d_) && engine::llama_cpp_allows_flash_attention(model_, generation);
+    const auto cells = engine::llama_cpp_cells(w_, generation, d_.engine->kv_cell_padding, flash);
     const bool windows = windows_count(model_, *d_.engine);
-    cache([&](const TokenCache& c) {
-      const std::int64_t tokens = c.window > 0 && windows ? cells.sliding(c.window, w_, padding) : cells.full;
-      return cells.streams * (c.row_bytes_k + c.row_bytes_v) * (tokens / c.tokens_per_row);
+    const auto v_row = engine::llama_cpp_common_v_row(model_, generation, flash);
+    const auto& v_format = tensor_format(w_.kv_type_v);
+    const std::int64_t v_row_bytes = (v_row + v_format.block_weights - 1) / v_format.block_weights * v_format.block_bytes;
+    const auto mla = generation == engine::Generation::b4748 ? MlaCache::expanded : MlaCache::compressed;
+    cache(mla, [&](const TokenCache& c) {
+      const std::int64_t tokens = c.window > 0 && windows ? cells.sliding(c.window, w_) : cells.full;
+      const std::int64_t v = c.row_bytes_v > 0 && v_row > 0 ? v_row_bytes : c.row_bytes_v;
+      return cells.streams * (c.row_bytes_k + v) * (tokens / c.tokens_per_row);
     });
-    out_.kv_capacity_tokens = cells.full * cells.streams;
-
-    const bool flash = uses_flash_attention(w_, d_);
-    // The simple rule is within a few per cent for plain attention; hybrids and MLA are off by more.
-    constexpr double kComputeUncertainty = 0.2;
-    bool any_device = false;
-    for (int i = 0; i < n; ++i) {
-      if (at(i).layers == 0 && p_.output != i) continue;
-      any_device = true;
-      const auto bytes = engine::llama_cpp_compute_bytes(model_, w_, padding, flash, p_.output == i);
-      add(i, "compute", Component::compute, bytes, Basis::rule, static_cast<std::int64_t>(kComputeUncertainty * static_cast<double>(bytes)));
-    }
-    const std::int64_t ub = std::min(w_.ubatch, w_.context * w_.concurrency);
-    const auto host_compute = at(kHost).layers > 0 || !any_device ? engine::llama_cpp_compute_bytes(model_, w_, padding, flash, p_.output == kHost)
-                                                                  : 4 * ub * model_.hyperparameters.hidden_size + (flash ? 2 : 4) * ub * cells.full;
-    add(kHost, "compute", Component::compute, host_compute, Basis::rule, static_cast<std::int64_t>(kComputeUncertainty * static_cast<double>(host_compute)));
-    add(kHost, "output", Component::output, 4 * model_.hyperparameters.vocab_size * w_.concurrency, Basis::rule);
+    out_.kv_capacity_tokens = cells.total();
+    llama_cpp_compute(engine::llama_cpp_graph(model_, w_, cells, generation, windows, flash));
+    add(kHost, "output", Component::output, 4 * engine::file_vocabulary(model_.hyperparameters) * w_.concurrency, Basis::rule);
+    const bool any_device = p_.output != kHost || std::any_of(p_.layer.begin(), p_.layer.end(), [](int device) { return device != kHost; });
     overheads(any_device ? n : 0);
+  }
+
+  /// Compute buffers: each place's part of the graph. On the host alone the graph is known to the byte; what the scheduler copies between devices is
+  /// estimated.
+  void llama_cpp_compute(engine::GraphOptions graph) {
+    constexpr double kUnknownFamily = 0.1;
+    constexpr double kDevices = 0.15;
+    constexpr double kOtherVersion = 0.03;
+    constexpr std::int64_t kDeviceAlignment = 128;
+    const bool known = engine::graph_is_known(model_);
+    const auto n = static_cast<std::int64_t>(p_.layer.size());
+    const auto is_host = [](int device) { return device == kHost; };
+    const bool host_alone = p_.output == kHost && std::all_of(p_.layer.begin(), p_.layer.end(), is_host);
+    const double wrapped = d_.engine->id == "llama.cpp" ? 0 : kOtherVersion;
+    const double share = std::max({known ? 0.0 : kUnknownFamily, host_alone ? 0.0 : kDevices, wrapped});
+    const auto part = [&](int device) {
+      auto o = graph;
+      const auto first = std::find(p_.layer.begin(), p_.layer.end(), device);
+      const auto last = std::find(p_.layer.rbegin(), p_.layer.rend(), device);
+      o.has_output = p_.output == device;
+      if (!host_alone) {
+        o.has_input = false;
+        o.first_layer = first == p_.layer.end() ? n : first - p_.layer.begin();
+        o.n_layers = first == p_.layer.end() ? 0 : (p_.layer.rend() - last) - o.first_layer;
+        if (!is_host(device)) o.alignment = kDeviceAlignment;
+      }
+      return engine::compute_buffer_bytes(model_, o);
+    };
+    const auto put = [&](int device, std::int64_t bytes) { add(device, "compute", Component::compute, bytes, Basis::rule, static_cast<std::int64_t>(share * static_cast<double>(bytes))); };
+    for (int i = 0; i < static_cast<int>(d_.devices.size()); ++i) {
+      if (at(i).layers > 0 || p_.output == i) put(i, part(i));
+    }
+    if (host_alone || std::any_of(p_.layer.begin(), p_.layer.end(), is_host) || p_.output == kHost) {
+      put(kHost, part(kHost));
+      return;
+    }
+    // The host looks embeddings up and holds the inputs.
+    const std::int64_t mask = (graph.flash_attention ? 2 : 4) * graph.tokens * graph.cells;
+    put(kHost, 4 * graph.tokens * model_.hyperparameters.hidden_size + mask);
   }
 
   /// Cache and recurrent state of each layer, where the layer lies. `bytes_of` gives a token cache's bytes for all sequences.
   template <typename BytesOf>
-  void cache(BytesOf bytes_of) {
+  void cache(MlaCache mla, BytesOf bytes_of) {
     std::vector<std::int64_t> kv(d_.devices.size() + 1);
     std::vector<std::int64_t> state(d_.devices.size() + 1);
     for (std::size_t i = 0; i < p_.layer.size() && i < model_.layers.size(); ++i) {
       const int device = w_.kv_offload ? p_.layer[i] : kHost;
       const std::size_t slot = device == kHost ? d_.devices.size() : static_cast<std::size_t>(device);
       for (const auto& mixer : model_.layers[i].mixers) {
-        const auto needs = cache_needs(mixer, w_.kv_type_k, w_.kv_type_v);
+        const auto needs = cache_needs(mixer, w_.kv_type_k, w_.kv_type_v, mla);
         for (const auto& part : needs.token_caches()) kv[slot] += bytes_of(part);
         state[slot] += w_.concurrency * (needs.conv_state_bytes + needs.recurrent_state_bytes);
       }
@@ -260,8 +292,8 @@ bool MemoryEstimate::fits() const {
 
 bool uses_flash_attention(const Workload& workload, const Deployment& deployment) {
   if (workload.flash_attention != FlashAttention::automatic) return workload.flash_attention == FlashAttention::on;
-  (void)deployment;
-  return true;
+  // Off unless asked for until late 2025.
+  return deployment.engine->id != "llama.cpp" || engine::llama_cpp_generation(deployment) != engine::Generation::b4748;
 }
 
 MemoryEstimate estimate_memory(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment, const Placement& placement,

@@ -445,20 +445,25 @@ void Builder::head(Id a) {
     a = output_rows(a);
   }
   if (!old_) g_.mark_output(a);
-  Id logits = g_.matmul(hp_.vocab_size, a);
+  Id logits = g_.matmul(file_vocabulary(hp_), a);
   if (style_.final_softcap) logits = g_.elementwise({g_.elementwise({g_.elementwise({logits})})});
   g_.mark_output(logits);
   g_.expand(logits);
 }
 
 void Builder::transformer() {
-  Id x = embedded_tokens();
+  Id x = o_.has_input ? embedded_tokens() : g_.input(kF32, hidden_, n_);
   pos_ = positions();
   cache_inputs();
   out_ids_ = g_.input(kI32, n_out_);
   if (!layers_.empty() && layers_.front().has("inp_gate.weight")) per_layer_ = per_layer_embeddings(x);
-  for (std::size_t i = 0; i < layers_.size(); ++i) x = layer(layers_[i], x, i + 1 == layers_.size());
-  head(x);
+  for (std::size_t i = 0; i < layers_.size(); ++i) x = layer(layers_[i], x, o_.has_output && i + 1 == layers_.size());
+  if (o_.has_output) {
+    head(x);
+  } else {
+    g_.mark_output(x);
+    g_.expand(x);
+  }
 }
 
 }  // namespace planner::engine::graph

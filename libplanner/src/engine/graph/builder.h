@@ -50,6 +50,8 @@ struct Style {
   std::int64_t positions_per_token = 1;  ///< 4: M-RoPE
 };
 [[nodiscard]] Style style_of(const Hyperparameters& hp);
+/// Whether the family was laid out after the engine's source.
+[[nodiscard]] bool is_known(const Hyperparameters& hp);
 
 /// What is computed at once.
 struct Batch {

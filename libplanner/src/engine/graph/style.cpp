@@ -18,13 +18,18 @@ constexpr std::array<std::string_view, 1> kRowsBeforeNorm = {"gpt-oss"};
 constexpr std::array<std::string_view, 6> kRowsAfterNorm = {"gemma4", "nemotron_h", "nemotron_h_moe", "qwen3next", "qwen35", "qwen35moe"};
 constexpr std::array<std::string_view, 3> kNormFirst = {"qwen3next", "qwen35", "qwen35moe"};
 constexpr std::array<std::string_view, 3> kFinalSoftcap = {"gemma2", "gemma3n", "gemma4"};
-constexpr std::array<std::string_view, 5> kPlainWeights = {"qwen2moe", "olmoe", "deepseek", "arctic_", "grok"};
+constexpr std::array<std::string_view, 5> kPlainWeights = {"qwen2moe", "olmoe", "deepseek", "grok", "bailingmoe_"};
 constexpr std::array<std::string_view, 2> kResidualFirst = {"phi3", "phimoe"};
 constexpr std::array<std::string_view, 4> kNoRope = {"nemotron_h", "nemotron_h_moe", "jamba", "granitehybrid"};
 constexpr std::array<std::string_view, 4> kMrope = {"qwen2vl", "qwen3vl", "qwen35", "qwen35moe"};
 constexpr std::array<std::string_view, 3> kHiddenKept = {"deepseek2", "deepseek32", "glm-dsa"};
 
+constexpr std::array<std::string_view, 23> kKnown = {"llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3", "gemma3n", "gemma4", "phi3", "command-r", "granite", "granitehybrid",
+                                                     "gpt-oss", "glm4moe", "deepseek2", "deepseek32", "qwen3next", "qwen35", "mamba2", "nemotron_h", "cohere2", "gemma", "qwen35moe"};
+
 }  // namespace
+
+bool is_known(const Hyperparameters& hp) { return among(hp.architecture, kKnown); }
 
 Style style_of(const Hyperparameters& hp) {
   Style s;

@@ -1,0 +1,81 @@
+// Compute buffers: the allocator's layout on small graphs, and that cutting repeated layers short changes nothing, over the whole catalog.
+#include <doctest/doctest.h>
+
+#include "engine/compute_buffers.h"
+#include "engine/graph/allocator.h"
+#include "engine/graph/graph.h"
+#include "planner/catalog.h"
+
+using namespace planner;
+using engine::GraphOptions;
+using engine::graph::Graph;
+using engine::graph::Id;
+
+TEST_CASE("allocator: a chain of products needs two tensors at a time") {
+  Graph g;
+  Id x = g.input(4, 8);  // 32 bytes, one block of alignment
+  for (int i = 0; i < 5; ++i) x = g.matmul(16, x);
+  g.mark_output(x);
+  g.expand(x);
+  // The input's block is too small for what follows; two of 64 bytes take turns behind it.
+  CHECK_EQ(engine::graph::buffer_bytes(g), 32 + 2 * 64);
+}
+
+TEST_CASE("allocator: an activation overwrites its source, never a view of it") {
+  Graph g;
+  const Id in = g.input(4, 64);
+  const Id a = g.matmul(64, in);
+  const Id out = g.elementwise({g.elementwise({a})});
+  g.expand(out);
+  CHECK_EQ(engine::graph::buffer_bytes(g), 2 * 256);
+
+  g.clear();
+  const Id b = g.matmul(64, g.input(4, 64));
+  g.expand(g.elementwise({g.reshape(b, {8, 8, 1, 1})}));
+  // The input is free again by then, and as large.
+  CHECK_EQ(engine::graph::buffer_bytes(g), 2 * 256);
+
+  g.clear();
+  const Id c = g.matmul(128, g.input(4, 64));
+  g.expand(g.elementwise({g.reshape(c, {16, 8, 1, 1})}));
+  CHECK_EQ(engine::graph::buffer_bytes(g), 256 + 2 * 512);
+}
+
+TEST_CASE("allocator: outputs stay, and the smallest free block that fits is taken") {
+  Graph g;
+  const Id in = g.input(4, 8);
+  const Id kept = g.matmul(64, in);
+  g.mark_output(kept);
+  const Id wide = g.matmul(256, kept);
+  const Id narrow = g.matmul(8, wide);
+  g.expand(narrow);
+  CHECK_EQ(engine::graph::buffer_bytes(g), 32 + 256 + 1024);  // narrow takes the input's block
+  CHECK_EQ(engine::graph::buffer_bytes(g, 128), 128 + 256 + 1024);
+}
+
+TEST_CASE("compute buffers: repetitions of layers change nothing") {
+  for (const auto* entry : Catalog::builtin().models()) {
+    const auto& model = entry->model();
+    CAPTURE(entry->id);
+    std::int64_t window = 0;
+    for (const auto& layer : model.layers) {
+      for (const auto& mixer : layer.mixers) {
+        if (const auto* a = std::get_if<Attention>(&mixer)) window = std::max(window, a->window);
+      }
+    }
+    for (int variant = 0; variant < 6; ++variant) {
+      CAPTURE(variant);
+      GraphOptions o;
+      o.flash_attention = variant % 2 == 0;
+      o.tokens = variant < 4 ? 512 : 64;
+      o.outputs = variant < 2 ? 1 : o.tokens;
+      o.sequences = variant == 3 ? 4 : 1;
+      o.streams = o.sequences;
+      o.cells = variant == 2 ? 32768 : 4096;
+      if (window > 0) o.sliding_cells = std::min<std::int64_t>(o.cells, (window + o.tokens + 255) / 256 * 256);
+      if (variant == 4) o.kv_type_k = o.kv_type_v = FormatId::q8_0;
+      if (variant == 5) o.generation = engine::Generation::b4748;
+      CHECK_EQ(engine::compute_buffer_bytes(model, o), engine::compute_buffer_bytes(model, o, true));
+    }
+  }
+}
