@@ -18,8 +18,9 @@ const Model& model(const std::string& id) {
 }
 std::int64_t f16_bytes(const std::string& id, std::int64_t tokens) { return kv_cache_bytes(model(id), tokens, FormatId::f16, FormatId::f16); }
 std::int64_t per_token(const Mixer& mixer, FormatId k = FormatId::f16, FormatId v = FormatId::f16, MlaCache mla = MlaCache::compressed) {
+  const auto needs = cache_needs(mixer, k, v, mla);
   std::int64_t bytes = 0;
-  for (const auto& part : cache_needs(mixer, k, v, mla).token_caches()) bytes += part.row_bytes_k + part.row_bytes_v;
+  for (const auto& part : needs.token_caches()) bytes += part.row_bytes_k + part.row_bytes_v;
   return bytes;
 }
 

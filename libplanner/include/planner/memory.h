@@ -60,9 +60,13 @@ struct MemoryEstimate {
   [[nodiscard]] bool fits() const;
 };
 
+namespace engine {
+class ComputeMemo;  // buffers laid out before, kept by searches (engine/compute_buffers.h)
+}
+
 /// Everything that is allocated. Devices sum to the total; a layer's weights and cache lie where the placement says.
 [[nodiscard]] MemoryEstimate estimate_memory(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment,
-                                             const Placement& placement, Basis weights_basis = Basis::config);
+                                             const Placement& placement, Basis weights_basis = Basis::config, engine::ComputeMemo* memo = nullptr);
 
 /// Whether the engine computes attention without materializing its scores for this workload (its default where the workload says automatic).
 [[nodiscard]] bool uses_flash_attention(const Workload& workload, const Deployment& deployment);

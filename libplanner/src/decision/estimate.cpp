@@ -104,10 +104,10 @@ void explain(Estimate& out, const Subject& subject, const Weights& weights, cons
   }
 }
 
-void rank_quantizations(Estimate& out, const Subject& subject, const Workload& w, const Deployment& d, const EstimateRequest& request, const Catalog& catalog) {
+void rank_quantizations(Estimate& out, const Subject& subject, const Workload& w, const Deployment& d, const EstimateRequest& request, const Catalog& catalog, engine::ComputeMemo& memo) {
   for (const auto& q : catalog.quantizations_of(*d.engine)) {
     const auto weights = weigh(*subject.model, *q);
-    const auto plan = make_plan(*subject.model, weights, w, d, {request.gpu_layers, request.n_cpu_moe});
+    const auto plan = make_plan(*subject.model, weights, w, d, {request.gpu_layers, request.n_cpu_moe}, memo);
     QuantizationRow row;
     row.quantization = summarize(subject, *q, weights, catalog);
     row.total_bytes = plan.full_memory.total_bytes();
@@ -124,7 +124,7 @@ void rank_quantizations(Estimate& out, const Subject& subject, const Workload& w
   std::stable_sort(out.quantizations.begin(), out.quantizations.end(), [](const auto& a, const auto& b) { return a.quantization.bits_per_weight < b.quantization.bits_per_weight; });
 }
 
-void rank_devices(Estimate& out, const Subject& subject, const Weights& weights, const Workload& w, const EstimateRequest& request, const Catalog& catalog) {
+void rank_devices(Estimate& out, const Subject& subject, const Weights& weights, const Workload& w, const EstimateRequest& request, const Catalog& catalog, engine::ComputeMemo& memo) {
   for (const auto* device : catalog.devices()) {
     if (!device->memory_bytes) continue;
     auto single = request;
@@ -132,7 +132,7 @@ void rank_devices(Estimate& out, const Subject& subject, const Weights& weights,
     single.device_count = 1;
     std::vector<std::string> ignored;
     const auto d = resolve_deployment(single, catalog, ignored);
-    const auto plan = make_plan(*subject.model, weights, w, d, {std::nullopt, request.n_cpu_moe});
+    const auto plan = make_plan(*subject.model, weights, w, d, {std::nullopt, request.n_cpu_moe}, memo);
     DeviceRow row{device->id, device->name, device->vendor, std::string(to_string(device->kind)), {}, device->memory_bytes, plan.full_memory.total_bytes(), std::nullopt, std::nullopt};
     if (device->price) row.price_usd = device->price->value();
     // More than a third to spare leaves room for a longer context or another model beside it.
@@ -169,6 +169,7 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
   const auto at = request.engine.find('@');
   out.engine_version = at == std::string::npos ? deployment.engine->version : request.engine.substr(at + 1);
   out.backend = deployment.backend;
+  engine::ComputeMemo memo;
 
   std::unique_ptr<Quantization> made;
   const Quantization* quantization = nullptr;
@@ -178,11 +179,11 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
     if (subject.file_bytes) out.notes.push_back("the file brings its own quantization; what was asked for replaces it");
   }
   if (quantization == nullptr && !subject.file_bytes) {
-    rank_quantizations(out, subject, workload, deployment, request, catalog);
+    rank_quantizations(out, subject, workload, deployment, request, catalog, memo);
     if (request.devices.empty()) {
       const auto* usual = catalog.find_quantization("Q4_K_M");
       if (usual != nullptr) {
-        rank_devices(out, subject, weigh(*subject.model, *usual), workload, request, catalog);
+        rank_devices(out, subject, weigh(*subject.model, *usual), workload, request, catalog, memo);
         out.notes.push_back("the ranking of devices is for Q4_K_M");
       }
     }
@@ -205,7 +206,7 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
   }
 
   const PlanOptions options{request.gpu_layers, request.n_cpu_moe};
-  auto plan = make_plan(*subject.model, weights, workload, deployment, options);
+  auto plan = make_plan(*subject.model, weights, workload, deployment, options, memo);
   out.memory = plan.memory;
   out.fit = judge(plan, deployment);
   std::string reason;
@@ -214,10 +215,10 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
     if (!reason.empty()) out.notes.push_back("no speed: " + reason);
     if (out.fit->verdict == Verdict::no && out.throughput) out.notes.push_back("it does not fit: the speed is what the device would reach if it did");
     if (request.solve) {
-      solve(*out.fit, subject, weights, quantization, workload, deployment, options, out.throughput.has_value(), catalog);
+      solve(*out.fit, subject, weights, quantization, workload, deployment, options, out.throughput.has_value(), catalog, memo);
     }
   } else {
-    rank_devices(out, subject, weights, workload, request, catalog);
+    rank_devices(out, subject, weights, workload, request, catalog, memo);
   }
   if (plan.verdict == Verdict::offload && !deployment.host.capacity_bytes) {
     out.notes.push_back(fmt::format("{} lie on the host, whose memory is not known", format_gib(out.memory->devices.back().total_bytes())));

@@ -37,14 +37,14 @@ Weights weigh(const Model& model, const Quantization& quantization) {
   return w;
 }
 
-bool fits_whole(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, std::int64_t n_cpu_moe) {
+bool fits_whole(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, std::int64_t n_cpu_moe, engine::ComputeMemo& memo) {
   const auto placement = placement_for(model, deployment, model.hyperparameters.n_layers + 1, n_cpu_moe);
-  return estimate_memory(model, weights.map, workload, deployment, placement, weights.basis).fits();
+  return estimate_memory(model, weights.map, workload, deployment, placement, weights.basis, &memo).fits();
 }
 
-Plan make_plan(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options) {
+Plan make_plan(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options, engine::ComputeMemo& memo) {
   const std::int64_t all = model.hyperparameters.n_layers + 1;
-  const auto memory_of = [&](const Placement& p) { return estimate_memory(model, weights.map, workload, deployment, p, weights.basis); };
+  const auto memory_of = [&](const Placement& p) { return estimate_memory(model, weights.map, workload, deployment, p, weights.basis, &memo); };
 
   Plan plan;
   plan.placement = placement_for(model, deployment, options.gpu_layers.value_or(all), options.n_cpu_moe);
@@ -71,7 +71,12 @@ Plan make_plan(const Model& model, const Weights& weights, const Workload& workl
     }
   }
   if (deployment.engine->offload_layers) {
-    const std::int64_t layers = largest(1, all - 1, [&](std::int64_t n) { return memory_of(placement_for(model, deployment, n, options.n_cpu_moe)).fits(); });
+    const auto fits_with = [&](std::int64_t n) { return memory_of(placement_for(model, deployment, n, options.n_cpu_moe)).fits(); };
+    // Narrowed down with the whole model's compute buffer, which is never too little, then counted exactly.
+    memo.whole_for_parts = true;
+    std::int64_t layers = largest(1, all - 1, fits_with);
+    memo.whole_for_parts = false;
+    while (layers + 1 < all && fits_with(layers + 1)) ++layers;
     if (layers >= 1) {
       plan.placement = placement_for(model, deployment, layers, options.n_cpu_moe);
       plan.memory = memory_of(plan.placement);

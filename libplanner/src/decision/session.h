@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/compute_buffers.h"
 #include "planner/estimate.h"
 #include "planner/gguf_size.h"
 
@@ -47,13 +48,15 @@ struct PlanOptions {
   std::optional<std::int64_t> gpu_layers;
   std::int64_t n_cpu_moe = 0;
 };
-[[nodiscard]] Plan make_plan(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options);
+[[nodiscard]] Plan make_plan(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
+                             engine::ComputeMemo& memo);
 
 /// Whether everything fits on the devices alone.
-[[nodiscard]] bool fits_whole(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, std::int64_t n_cpu_moe = 0);
+[[nodiscard]] bool fits_whole(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, std::int64_t n_cpu_moe,
+                              engine::ComputeMemo& memo);
 
 /// Fills the solved fields of `fit`: largest context and concurrency, best quantization, fewest devices, smallest change, knobs. Nothing where no device has a limit.
 void solve(Fit& fit, const Subject& subject, const Weights& weights, const Quantization* quantization, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
-           bool with_speed, const Catalog& catalog);
+           bool with_speed, const Catalog& catalog, engine::ComputeMemo& memo);
 
 }  // namespace planner::decision

@@ -21,8 +21,8 @@ bool is_limited(const Deployment& d) {
 class Solver {
  public:
   Solver(Fit& fit, const Subject& subject, const Weights& weights, const Quantization* quantization, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
-         bool with_speed, const Catalog& catalog)
-      : fit_(fit), model_(*subject.model), weights_(weights), quantization_(quantization), w_(workload), d_(deployment), options_(options), n_cpu_moe_(options.n_cpu_moe), with_speed_(with_speed), catalog_(catalog) {
+         bool with_speed, const Catalog& catalog, engine::ComputeMemo& memo)
+      : fit_(fit), model_(*subject.model), weights_(weights), quantization_(quantization), w_(workload), d_(deployment), options_(options), n_cpu_moe_(options.n_cpu_moe), with_speed_(with_speed), catalog_(catalog), memo_(memo) {
     context_limit_ = subject.entry != nullptr && subject.entry->context ? *subject.entry->context : model_.hyperparameters.context_length;
     if (context_limit_ <= 0) context_limit_ = kUnstatedLimit;
   }
@@ -38,7 +38,7 @@ class Solver {
   }
 
  private:
-  bool fits(const Weights& weights, const Workload& w, const Deployment& d) const { return fits_whole(model_, weights, w, d, n_cpu_moe_); }
+  bool fits(const Weights& weights, const Workload& w, const Deployment& d) const { return fits_whole(model_, weights, w, d, n_cpu_moe_, memo_); }
   Workload with_context(std::int64_t n) const {
     auto w = w_;
     w.context = n;
@@ -65,7 +65,7 @@ class Solver {
   /// Whether the answer for this workload is as good as the one given: whole on the devices, or at all where a part lies on the host.
   bool holds_up(const Workload& w) const {
     if (fit_.verdict != Verdict::offload) return fits(weights_, w, d_);
-    return make_plan(model_, weights_, w, d_, options_).verdict != Verdict::no;
+    return make_plan(model_, weights_, w, d_, options_, memo_).verdict != Verdict::no;
   }
 
   /// Whole granules, up to the model's own limit; 0 when not even one fits.
@@ -125,7 +125,7 @@ class Solver {
   };
   /// Everything on the devices, fitting or not.
   Whole whole(const Weights& weights, const Workload& w, const Deployment& d) const {
-    const auto plan = make_plan(model_, weights, w, d, {model_.hyperparameters.n_layers + 1, n_cpu_moe_});
+    const auto plan = make_plan(model_, weights, w, d, {model_.hyperparameters.n_layers + 1, n_cpu_moe_}, memo_);
     Whole out{0, std::nullopt};
     const std::size_t n = d.devices.empty() ? plan.memory.devices.size() : std::min(d.devices.size(), plan.memory.devices.size());
     for (std::size_t i = 0; i < n; ++i) out.most_bytes = std::max(out.most_bytes, plan.memory.devices[i].total_bytes() - plan.memory.devices[i].unused_pool_bytes);
@@ -188,6 +188,7 @@ class Solver {
   std::int64_t n_cpu_moe_;
   bool with_speed_;
   const Catalog& catalog_;
+  engine::ComputeMemo& memo_;
   std::int64_t context_limit_ = 0;
   std::vector<Candidate> candidates_;
 };
@@ -195,8 +196,8 @@ class Solver {
 }  // namespace
 
 void solve(Fit& fit, const Subject& subject, const Weights& weights, const Quantization* quantization, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
-           bool with_speed, const Catalog& catalog) {
-  if (is_limited(deployment)) Solver(fit, subject, weights, quantization, workload, deployment, options, with_speed, catalog).run();
+           bool with_speed, const Catalog& catalog, engine::ComputeMemo& memo) {
+  if (is_limited(deployment)) Solver(fit, subject, weights, quantization, workload, deployment, options, with_speed, catalog, memo).run();
 }
 
 }  // namespace planner::decision

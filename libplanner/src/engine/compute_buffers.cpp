@@ -158,4 +158,17 @@ std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& option
   return most;
 }
 
+std::int64_t ComputeMemo::bytes(const Model& model, const GraphOptions& options) {
+  auto asked = options;
+  if (whole_for_parts) {
+    asked.first_layer = 0;
+    asked.n_layers = -1;
+    asked.has_input = false;
+    asked.has_output = true;
+  }
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.options == asked; });
+  if (it != entries_.end()) return it->bytes;
+  return entries_.emplace_back(Entry{asked, compute_buffer_bytes(model, asked)}).bytes;
+}
+
 }  // namespace planner::engine

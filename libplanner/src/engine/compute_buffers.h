@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "planner/model.h"
 #include "planner/tensor_format.h"
@@ -32,6 +33,8 @@ struct GraphOptions {
   std::int64_t n_layers = -1;     ///< -1: all from first_layer on
   bool has_input = true;          ///< looks the tokens' embeddings up; otherwise hidden states come in
   bool has_output = true;         ///< the output norm and head; otherwise hidden states go out
+
+  friend bool operator==(const GraphOptions&, const GraphOptions&) = default;
 };
 
 /// Tokens of the vocabulary as published files have it. Those of Gemma 3n leave out the places for images and sound that the config counts (262,400).
@@ -45,5 +48,20 @@ struct GraphOptions {
 /// `exhaustive` lays out every layer; otherwise repetitions of the same layers are cut short, which changes nothing but the time it takes
 /// (compute_buffers_test.cpp).
 [[nodiscard]] std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& options, bool exhaustive = false);
+
+/// Compute buffers of one model that were laid out before: searches ask for the same again and again with other weights or placements.
+class ComputeMemo {
+ public:
+  [[nodiscard]] std::int64_t bytes(const Model& model, const GraphOptions& options);
+  /// Takes the whole model's buffer for any part of it, which is never too little: a search narrows down first and counts exactly at its end.
+  bool whole_for_parts = false;
+
+ private:
+  struct Entry {
+    GraphOptions options;
+    std::int64_t bytes;
+  };
+  std::vector<Entry> entries_;
+};
 
 }  // namespace planner::engine

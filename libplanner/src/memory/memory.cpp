@@ -31,8 +31,9 @@ const EngineOverhead* overhead_of(const Engine& engine, std::string_view backend
 
 class Accountant {
  public:
-  Accountant(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment, const Placement& placement, Basis weights_basis)
-      : model_(model), weights_(weights), w_(workload), d_(deployment), p_(placement), weights_basis_(weights_basis) {
+  Accountant(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment, const Placement& placement, Basis weights_basis,
+             engine::ComputeMemo* memo)
+      : model_(model), weights_(weights), w_(workload), d_(deployment), p_(placement), weights_basis_(weights_basis), memo_(memo) {
     for (const auto& device : d_.devices) out_.devices.push_back({device.name, device.kind, device.capacity_bytes, device.usable_bytes(), 0, 0, {}});
     out_.devices.push_back({d_.host.name, d_.host.kind, d_.host.capacity_bytes, d_.host.usable_bytes(), 0, 0, {}});
     for (const int device : p_.layer) ++at(device).layers;
@@ -124,7 +125,7 @@ class Accountant {
         o.n_layers = first == p_.layer.end() ? 0 : (p_.layer.rend() - last) - o.first_layer;
         if (!is_host(device)) o.alignment = kDeviceAlignment;
       }
-      return engine::compute_buffer_bytes(model_, o);
+      return memo_ != nullptr ? memo_->bytes(model_, o) : engine::compute_buffer_bytes(model_, o);
     };
     const auto put = [&](int device, std::int64_t bytes) { add(device, "compute", Component::compute, bytes, Basis::rule, static_cast<std::int64_t>(share * static_cast<double>(bytes))); };
     for (int i = 0; i < static_cast<int>(d_.devices.size()); ++i) {
@@ -244,6 +245,7 @@ class Accountant {
   const Deployment& d_;
   const Placement& p_;
   Basis weights_basis_;
+  engine::ComputeMemo* memo_;
   MemoryEstimate out_;
 };
 
@@ -297,8 +299,8 @@ bool uses_flash_attention(const Workload& workload, const Deployment& deployment
 }
 
 MemoryEstimate estimate_memory(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment, const Placement& placement,
-                               Basis weights_basis) {
-  return Accountant(model, weights, workload, deployment, placement, weights_basis).run();
+                               Basis weights_basis, engine::ComputeMemo* memo) {
+  return Accountant(model, weights, workload, deployment, placement, weights_basis, memo).run();
 }
 
 }  // namespace planner
