@@ -30,7 +30,8 @@ struct CacheNeeds {
   std::int64_t conv_state_bytes = 0;       ///< of one sequence, F32
   std::int64_t recurrent_state_bytes = 0;  ///< of one sequence, F32
 
-  [[nodiscard]] std::span<const TokenCache> token_caches() const { return {parts.data(), n_parts}; }
+  [[nodiscard]] std::span<const TokenCache> token_caches() const& { return {parts.data(), n_parts}; }
+  std::span<const TokenCache> token_caches() const&& = delete;  // the parts would be gone
 };
 
 /// Whether an engine's cache follows sliding windows: not where it caches whole contexts anyway, nor where llama.cpp's loader ignores the family's window.

@@ -275,7 +275,16 @@ const Quantization* Catalog::find_quantization(std::string_view name) const { re
 
 DeviceMatch Catalog::resolve_device(std::string_view typed) const {
   const auto& table = tables_->devices;
+  if (text::trim(typed).empty()) throw Error(ErrorKind::unknown_name, "a device has no name");
+  const auto common_for = [&](const std::string& key) -> const Device* {
+    const auto it = table.common.find(key);
+    return it == table.common.end() ? nullptr : &table.slots[it->second].get();
+  };
+  const auto assumed = [](const Device& d) {
+    return d.memory_bytes ? fmt::format("taken as {} ({}), the most common variant", d.name, format_gib(*d.memory_bytes)) : fmt::format("taken as {}", d.name);
+  };
   if (const auto* exact = table.find_exact(names::device_key(typed))) return {exact, 0, {}};
+  if (const auto* common = common_for(names::device_key(typed))) return {common, 0, assumed(*common)};
 
   // "Apple M3 Max (64GB, cores not stated)", "RTX 3060 12GB": a name and, perhaps, a size.
   const auto [name, gib] = names::split_memory(typed);
@@ -285,14 +294,9 @@ DeviceMatch Catalog::resolve_device(std::string_view typed) const {
     return gib == 0 || (d.memory_bytes && *d.memory_bytes == bytes) || std::find(d.memory_options.begin(), d.memory_options.end(), bytes) != d.memory_options.end();
   };
   const auto match = [gib = gib](const Device& d, std::string note = {}) { return DeviceMatch{&d, gib * kGiB, std::move(note)}; };
-  const auto assumed = [](const Device& d) {
-    return d.memory_bytes ? fmt::format("taken as {} ({}), the most common variant", d.name, format_gib(*d.memory_bytes)) : fmt::format("taken as {}", d.name);
-  };
-
   const auto* exact = table.find_exact(key);
   if (exact != nullptr && has_size(*exact)) return match(*exact);
-  const auto common_at = table.common.find(key);
-  const Device* common = common_at == table.common.end() ? nullptr : &table.slots[common_at->second].get();
+  const auto* common = common_for(key);
   if (common != nullptr && has_size(*common)) return match(*common, gib == 0 ? assumed(*common) : std::string{});
 
   const auto typed_words = names::device_words(name);

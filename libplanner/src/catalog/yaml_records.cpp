@@ -18,14 +18,17 @@ int line_of(const YAML::Node& node) { return node.Mark().line + 1; }
 
 constexpr int kDeepest = 64;
 
-nlohmann::json to_json(const YAML::Node& node, const std::string& file, int depth = 0) {
+constexpr std::size_t kMostNodes = 1'000'000;  // aliases may name a list of lists of lists ...
+
+nlohmann::json to_json(const YAML::Node& node, const std::string& file, std::size_t& nodes, int depth = 0) {
   if (depth > kDeepest) fail(file, line_of(node), "nested too deeply");
+  if (++nodes > kMostNodes) fail(file, line_of(node), "more than a million values, counting what aliases repeat");
   switch (node.Type()) {
     case YAML::NodeType::Undefined:
     case YAML::NodeType::Null: return nullptr;
     case YAML::NodeType::Sequence: {
       auto out = nlohmann::json::array();
-      for (const auto& item : node) out.push_back(to_json(item, file, depth + 1));
+      for (const auto& item : node) out.push_back(to_json(item, file, nodes, depth + 1));
       return out;
     }
     case YAML::NodeType::Map: {
@@ -33,7 +36,7 @@ nlohmann::json to_json(const YAML::Node& node, const std::string& file, int dept
       for (const auto& item : node) {
         const auto key = item.first.as<std::string>();
         if (out.contains(key)) fail(file, line_of(item.first), "key '" + key + "' is given twice");
-        out[key] = to_json(item.second, file, depth + 1);
+        out[key] = to_json(item.second, file, nodes, depth + 1);
       }
       return out;
     }
@@ -47,6 +50,11 @@ nlohmann::json to_json(const YAML::Node& node, const std::string& file, int dept
   if (const auto i = text::parse_int(scalar)) return *i;
   if (const auto d = text::parse_double(scalar)) return *d;
   return scalar;
+}
+
+nlohmann::json to_json(const YAML::Node& node, const std::string& file) {
+  std::size_t nodes = 0;
+  return to_json(node, file, nodes);
 }
 
 Record make_record(RecordKind kind, const YAML::Node& node, const std::string& file, const char* id_key) {

@@ -85,7 +85,7 @@ std::vector<std::string> nearest(std::string_view typed, std::span<const std::st
   for (const auto& name : names) {
     const std::string known = to_lower(name);
     // A name that contains what was typed is near whatever its length.
-    const std::size_t distance = contains(known, wanted) && !wanted.empty() ? 1 : edit_distance(wanted, known);
+    const std::size_t distance = known == wanted ? 0 : contains(known, wanted) && !wanted.empty() ? 1 : edit_distance(wanted, known);
     if (distance <= tolerance) candidates.push_back({distance, &name});
   }
   std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& x, const Candidate& y) { return x.distance < y.distance; });

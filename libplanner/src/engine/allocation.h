@@ -12,7 +12,8 @@ namespace planner::engine {
 /// line in 2024, keeps the older ones.
 [[nodiscard]] Generation llama_cpp_generation(const Deployment& deployment);
 
-/// Whether the engine takes flash attention for the model: the older generation refuses heads whose keys and values differ in width.
+/// Whether the engine takes flash attention for the model: not for Grok, and the older
+/// generation refuses heads whose keys and values differ in width.
 [[nodiscard]] bool llama_cpp_allows_flash_attention(const Model& model, Generation generation);
 
 /// Cells of the cache of one stream and how many streams there are.

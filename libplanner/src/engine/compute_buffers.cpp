@@ -146,10 +146,11 @@ std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& option
   thread_local graph::Graph g;
   layers.collect(model, options.first_layer, options.n_layers);
   if (!exhaustive) shortening.run(layers.parts, model);
-  const auto bytes = [&](const graph::Batch& batch) {
-    graph::Builder(g, model, layers.parts, options, batch).build();
-    return graph::buffer_bytes(g, options.alignment);
+  const auto bytes_with = [&](const GraphOptions& o, const graph::Batch& batch) {
+    graph::Builder(g, model, layers.parts, o, batch).build();
+    return graph::buffer_bytes(g, o.alignment);
   };
+  const auto bytes = [&](const graph::Batch& batch) { return bytes_with(options, batch); };
   const std::int64_t tokens = (options.tokens + options.sequences - 1) / options.sequences * options.sequences;
   std::int64_t most = bytes({tokens, options.sequences, std::min(options.tokens, options.outputs)});
   // A batch of one token per sequence needs more only where the large one is hardly larger.

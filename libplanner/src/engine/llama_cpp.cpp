@@ -69,6 +69,7 @@ Generation llama_cpp_generation(const Deployment& deployment) {
 }
 
 bool llama_cpp_allows_flash_attention(const Model& model, Generation generation) {
+  if (model.hyperparameters.architecture == "grok") return false;
   if (generation != Generation::b4748) return true;
   for (const auto& layer : model.layers) {
     for (const auto& mixer : layer.mixers) {

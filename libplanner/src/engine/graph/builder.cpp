@@ -237,6 +237,18 @@ Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id
   return out;
 }
 
+Id Builder::qk_norm(const LayerParts& p, std::string_view name, Id a, std::int64_t heads, std::int64_t dim) {
+  const auto* weight = p.find(name);
+  if (weight == nullptr) return rope(a);
+  if (style_.rope_before_norm) return norm(rope(a));
+  if (weight->n_dims == 1 && weight->shape[0] == heads * dim && heads > 1) {
+    // One norm over all heads, before they are told apart.
+    const Id flat = g_.at(a).view_of != kNone && g_.at(g_.at(a).view_of).shape[0] == heads * dim ? g_.at(a).view_of : g_.reshape(a, {heads * dim, n_, 1, 1});
+    return rope(g_.reshape(norm(flat), {dim, heads, n_, 1}));
+  }
+  return rope(norm(a));
+}
+
 // --- attention ----------------------------------------------------------------------------------------------------------
 
 Id Builder::attention(const LayerParts& p, const Attention& m, Id a) {
@@ -273,11 +285,12 @@ Id Builder::attention(const LayerParts& p, const Attention& m, Id a) {
     v = linear(p, "attn_v.weight", a);
     if (!old_) v = g_.reshape(v, {m.head_dim_v, m.n_kv_heads, n_, 1});
   }
-  q = rope(norm(q, p, "attn_q_norm.weight"));
-  k = rope(norm(k, p, "attn_k_norm.weight"));
+  q = qk_norm(p, "attn_q_norm.weight", q, m.n_heads, m.head_dim);
+  k = qk_norm(p, "attn_k_norm.weight", k, m.n_kv_heads, m.head_dim);
   if (style_.scaled_queries) q = g_.elementwise({q});
   Id out = attend(in, q, k, v, heads);
   if (gate != kNone) out = g_.elementwise({out, g_.elementwise({g_.contiguous(gate, {m.head_dim * m.n_heads, n_, 1, 1})})});
+  if (p.has("attn_gate.weight")) out = g_.elementwise({out, g_.elementwise({linear(p, "attn_gate.weight", a)})});
   return linear(p, "attn_output.weight", out);
 }
 
@@ -285,7 +298,11 @@ Id Builder::mix(const LayerParts& p, const Mixer& mixer, Id a) {
   if (const auto* m = std::get_if<Attention>(&mixer)) return attention(p, *m, a);
   if (const auto* m = std::get_if<MlaAttention>(&mixer)) return mla(p, *m, a);
   if (const auto* m = std::get_if<Mamba>(&mixer)) return m->n_heads > 0 ? mamba2(p, *m, a) : mamba1(p, *m, a);
-  if (const auto* m = std::get_if<LinearAttention>(&mixer)) return delta_net(p, *m, a);
+  if (const auto* m = std::get_if<LinearAttention>(&mixer)) {
+    if (m->kind == LinearAttentionKind::kimi_delta) return kimi_delta(p, *m, a);
+    return m->kind == LinearAttentionKind::lightning ? lightning(p, *m, a) : delta_net(p, *m, a);
+  }
+  if (const auto* m = std::get_if<ShortConv>(&mixer)) return short_conv(p, *m, a);
   return a;
 }
 
@@ -324,7 +341,8 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   if (logits == kNone) logits = g_.matmul(m.n_experts, a);
   if (late_softmax) logits = g_.elementwise({logits});
   const Id probabilities = late_softmax ? logits : g_.elementwise({logits});
-  const Id selection = p.has("exp_probs_b.bias") ? g_.elementwise({probabilities}) : probabilities;
+  // Llama 4 chooses by the plain logits.
+  const Id selection = style_.weighted_input ? logits : p.has("exp_probs_b.bias") ? g_.elementwise({probabilities}) : probabilities;
   const Id sorted = g_.op({m.n_experts, n, 1, 1}, {selection}, kI32);
   const Id chosen = g_.view(sorted, {m.n_active, n, 1, 1}, g_.at(sorted).strides);
   Id weights = g_.get_rows(g_.reshape(probabilities, {1, m.n_experts, n, 1}), chosen);
@@ -340,7 +358,8 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   }
   if (!old_) g_.expand(weights);
 
-  const Id in = g_.reshape(a, {g_.extent(a, 0), 1, n, 1});
+  Id in = g_.reshape(a, {g_.extent(a, 0), 1, n, 1});
+  if (style_.weighted_input) in = g_.elementwise({g_.op({g_.extent(a, 0), m.n_active, n, 1}, {in}), weights});
   const auto product = [&](std::int64_t rows, Id x) { return g_.op({rows, m.n_active, n, 1}, {x, chosen}); };
   Id x;
   if (p.has("ffn_gate_up_exps.weight")) {
@@ -351,7 +370,7 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
     x = g_.glu(gate, up);
   } else {
     const Id up = product(m.expert_size, in);
-    if (m.gated) {
+    if (p.has("ffn_gate_exps.weight")) {
       const Id gate = product(m.expert_size, in);
       x = old_ ? g_.elementwise({up, g_.elementwise({gate})}) : g_.glu(gate, up);
     } else {
@@ -361,7 +380,7 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   const auto* down = p.find("ffn_down_exps.weight");
   const auto width = down != nullptr ? down->shape[1] : hidden_;
   x = product(width, x);
-  x = g_.elementwise({x, weights});
+  if (!style_.weighted_input) x = g_.elementwise({x, weights});
   const auto expand = [&](Id id) {
     if (!old_) g_.expand(id);
   };
@@ -381,14 +400,17 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   return each.size() == 1 ? g_.contiguous(sum) : sum;
 }
 
-Id Builder::feed_forward(const LayerParts& p, Id a) {
+Id Builder::feed_forward(const LayerParts& p, Id a, Id router) {
   for (const auto& ffn : p.layer->ffns) {
     if (const auto* m = std::get_if<MoeFfn>(&ffn)) {
-      Id out = experts(p, *m, a);
+      Id out = experts(p, *m, a, router);
       if (p.has("ffn_down_shexp.weight")) {
         Id shared = dense(p, a, "_shexp");
         if (p.has("ffn_gate_inp_shexp.weight")) shared = g_.elementwise({shared, g_.elementwise({g_.matmul(1, a)})});
         out = g_.elementwise({out, shared});
+      } else if (p.has("ffn_down.weight")) {
+        // A dense feed-forward beside the experts (Grok).
+        out = g_.elementwise({g_.elementwise({dense(p, a), out})});
       }
       return out;
     }
@@ -398,39 +420,102 @@ Id Builder::feed_forward(const LayerParts& p, Id a) {
 
 // --- whole models -----------------------------------------------------------------------------------------------------------
 
+bool Builder::rotates(const LayerParts& p) const {
+  constexpr std::int64_t kFourth = 4;
+  switch (style_.rope) {
+    case Style::Rope::all: return true;
+    case Style::Rope::none: return false;
+    case Style::Rope::not_every_fourth: return (p.number + 1) % kFourth != 0;
+    case Style::Rope::sliding: break;
+  }
+  if (!has_sliding_) return true;
+  return std::any_of(p.layer->mixers.begin(), p.layer->mixers.end(), [](const Mixer& m) {
+    const auto* a = std::get_if<Attention>(&m);
+    return a != nullptr && a->window > 0;
+  });
+}
+
 Id Builder::layer(const LayerParts& p, Id in, bool last) {
+  using Joined = Style::Joined;
+  rotates_ = rotates(p);
   if (hp_.architecture == "gemma4") return gemma4_layer(p, in);
   const bool choose = last && style_.output_rows == Style::OutputRows::last_layer;
+  const auto chosen = [&](Id& a) {
+    if (choose && a != kNone) a = output_rows(a);
+  };
+  const auto norm_here = [&](Id a, std::string_view name) { return style_.unweighted_norms ? g_.op(g_.at(a).shape, {a}) : norm(a, p, name); };
   Id residual = in;
-  const Id normed = norm(in, p, "attn_norm.weight");
+  const Id normed = norm_here(in, "attn_norm.weight");
   if (style_.norm_first) g_.expand(normed);
+  if (style_.norm_is_residual) {
+    Id x = mix(p, p.layer->mixers.front(), normed);
+    Id start = normed;
+    chosen(x);
+    chosen(start);
+    x = norm(g_.elementwise({x, g_.elementwise({start})}), p, "ffn_norm.weight");
+    return g_.elementwise({feed_forward(p, x), g_.elementwise({x})});
+  }
   if (p.layer->mixers.empty() || p.layer->ffns.empty()) {
-    // A layer of one half (Nemotron-H, Mamba).
-    Id x = p.layer->mixers.empty() ? feed_forward(p, normed) : mix(p, p.layer->mixers.front(), normed);
-    if (choose) {
-      x = output_rows(x);
-      residual = output_rows(residual);
-    }
+    // A layer of one half (Nemotron-H, Mamba, pruned ones), or of none.
+    if (p.layer->mixers.empty() && p.layer->ffns.empty()) return in;
+    Id x = p.layer->mixers.empty() ? feed_forward(p, p.has("attn_norm.weight") ? normed : norm(in, p, "ffn_norm.weight")) : mix(p, p.layer->mixers.front(), normed);
+    chosen(x);
+    chosen(residual);
     return g_.elementwise({x, residual});
   }
-  Id x = mix(p, p.layer->mixers.front(), normed);
+  Id router = style_.router_first && p.has("ffn_gate_inp.weight") ? linear(p, "ffn_gate_inp.weight", in) : kNone;
+
+  Id x = mix(p, p.layer->mixers.front(), p.has("attn_norm_2.weight") ? norm(in) : normed);
   Id ffn_in = normed;
-  if (choose) {
-    x = output_rows(x);
-    residual = output_rows(residual);
-    if (style_.parallel) ffn_in = output_rows(ffn_in);
+  if (p.layer->mixers.size() > 1) {
+    // A second mixer beside the first, with a norm of the same weights (Falcon-H1).
+    x = g_.elementwise({x, mix(p, p.layer->mixers.back(), norm(in))});
+    Id middle = g_.elementwise({x, residual});
+    chosen(middle);
+    return g_.elementwise({feed_forward(p, norm(middle, p, "ffn_norm.weight")), middle});
   }
-  if (style_.parallel) {
-    const Id mixed = x;
-    x = feed_forward(p, ffn_in);
-    return g_.elementwise({g_.elementwise({x, residual}), mixed});
+  const bool post_norm = !p.has("attn_norm.weight") && !style_.unweighted_norms;  // norms behind both halves alone (OLMo 2, EXAONE 4)
+  const bool own_norm = p.has("ffn_norm.weight");
+  if (post_norm || own_norm) {
+    // Where the rows are chosen before or behind this norm makes no difference to what is alive.
+    chosen(x);
+    x = norm(x, p, "post_attention_norm.weight");
+  } else {
+    chosen(x);
   }
-  const bool ffn_norm_only = p.has("ffn_norm.weight");
-  if (ffn_norm_only) x = norm(x, p, "post_attention_norm.weight");
-  const Id middle = g_.elementwise({x, residual});
-  x = norm(middle, p, ffn_norm_only ? "ffn_norm.weight" : "post_attention_norm.weight");
-  x = feed_forward(p, x);
+  chosen(residual);
+  chosen(router);
+
+  const bool side_by_side = style_.joined != Joined::one_after_the_other && style_.joined != Joined::shared_norm;
+  if (side_by_side) {
+    // GPT-NeoX normalizes the layer's input a second time, with other weights.
+    Id in_again = own_norm ? norm(residual) : ffn_in;
+    if (!own_norm) chosen(in_again);
+    const Id fed = feed_forward(p, in_again);
+    switch (style_.joined) {
+      case Joined::feed_forward_residual_mixer: return g_.elementwise({g_.elementwise({fed, residual}), x});
+      case Joined::feed_forward_mixer_residual: return g_.elementwise({g_.elementwise({fed, x}), residual});
+      default: return g_.elementwise({g_.elementwise({x, fed}), residual});
+    }
+  }
+  const Id middle = style_.mixer_residual_first ? g_.elementwise({residual, x}) : g_.elementwise({x, residual});
+  if (p.has("ffn_norm_exps.weight")) {
+    // Experts beside a dense feed-forward, with a norm of the layer's input (Arctic).
+    const Id dense_out = g_.elementwise({dense(p, norm(middle)), middle});
+    const auto& m = std::get<MoeFfn>(p.layer->ffns.back());
+    return g_.elementwise({experts(p, m, norm(residual)), dense_out});
+  }
+  if (style_.joined == Joined::shared_norm && !own_norm) {
+    chosen(ffn_in);
+    x = ffn_in;
+  } else if (post_norm) {
+    x = middle;
+  } else {
+    x = norm_here(middle, own_norm ? "ffn_norm.weight" : p.has("attn_output_norm.weight") ? "attn_output_norm.weight" : "post_attention_norm.weight");
+  }
+  x = feed_forward(p, x, router);
   x = norm(x, p, "post_ffw_norm.weight");
+  x = norm(x, p, "layer_output_norm.weight");
   return style_.residual_first ? g_.elementwise({middle, x}) : g_.elementwise({x, middle});
 }
 
@@ -439,7 +524,7 @@ void Builder::head(Id a) {
     if (style_.hidden_kept) g_.mark_output(a);
     a = output_rows(a);
   }
-  a = norm(a);
+  a = style_.unweighted_norms ? g_.op(g_.at(a).shape, {a}) : norm(a);
   if (style_.output_rows == Style::OutputRows::after_norm) {
     if (style_.hidden_kept) g_.mark_output(a);
     a = output_rows(a);
@@ -454,6 +539,8 @@ void Builder::head(Id a) {
 void Builder::transformer() {
   Id x = o_.has_input ? embedded_tokens() : g_.input(kF32, hidden_, n_);
   pos_ = positions();
+  if (style_.added_positions && o_.has_input) x = g_.elementwise({x, g_.op({hidden_, n_, 1, 1}, {pos_})});
+  if (hp_.architecture == "bloom" && o_.has_input) x = norm(x);
   cache_inputs();
   out_ids_ = g_.input(kI32, n_out_);
   if (!layers_.empty() && layers_.front().has("inp_gate.weight")) per_layer_ = per_layer_embeddings(x);

@@ -34,19 +34,33 @@ struct Style {
   /// Where the rows are chosen whose logits are wanted.
   enum class OutputRows : std::uint8_t {
     last_layer,    ///< behind the last mixer: its feed-forward sees them alone
-    before_norm,   ///< behind the last layer, which is kept as well
-    after_norm,    ///< behind the output norm, which is kept as well
+    before_norm,   ///< behind the last layer, which may be an output as well
+    after_norm,    ///< behind the output norm, which may be an output as well
   };
+  /// How mixer, feed-forward and residual of a layer become one: one behind the other, or side by side and then added in this order.
+  enum class Joined : std::uint8_t {
+    one_after_the_other, feed_forward_residual_mixer, feed_forward_mixer_residual, mixer_feed_forward_residual,
+    shared_norm,  ///< the feed-forward reads the mixer's norm where it has none of its own
+  };
+  enum class Rope : std::uint8_t { all, none, sliding, not_every_fourth };  ///< which layers rotate; sliding: all where none slides
+
   Norm norm = Norm::rms;
   OutputRows output_rows = OutputRows::last_layer;
-  bool parallel = false;          ///< attention and feed-forward read the same norm
-  bool hidden_kept = false;       ///< the hidden states are an output as well, for a draft head (where rows are chosen late)
-  bool scaled_queries = false;    ///< queries are scaled before the product instead of in the softmax
-  bool final_softcap = false;     ///< tanh over the logits
-  bool residual_first = false;    ///< the sum behind the feed-forward starts with the residual
-  bool norm_first = false;        ///< the norm before the mixer is computed before the mixer's states are read
-  bool normed_weights = true;     ///< the chosen experts' weights are scaled to sum to one
-  bool rope = true;
+  bool hidden_kept = false;           ///< the hidden states are an output as well, for a draft head
+  Joined joined = Joined::one_after_the_other;
+  bool scaled_queries = false;        ///< queries are scaled before the product instead of in the softmax
+  bool final_softcap = false;         ///< tanh over the logits
+  bool residual_first = false;        ///< the sum behind the feed-forward starts with the residual
+  bool mixer_residual_first = false;  ///< the same behind the mixer
+  bool norm_first = false;            ///< the norm before the mixer is computed before the mixer's states are read
+  bool normed_weights = true;         ///< the chosen experts' weights are scaled to sum to one
+  bool weighted_input = false;        ///< experts' weights multiply what goes in, not what comes out
+  bool router_first = false;          ///< the router reads the layer's input
+  bool rope_before_norm = false;      ///< queries and keys are rotated, then normalized
+  Rope rope = Rope::all;
+  bool added_positions = false;       ///< a table of positions is added to the embeddings
+  bool norm_is_residual = false;      ///< what the norms give is what the sums start from (MiniMax-01)
+  bool unweighted_norms = false;      ///< norms without weights
   std::int64_t positions_per_token = 1;  ///< 4: M-RoPE
 };
 [[nodiscard]] Style style_of(const Hyperparameters& hp);
@@ -90,7 +104,8 @@ class Builder {
   Id norm(Id a);                      ///< normalization and weight
   Id norm(Id a, const LayerParts& p, std::string_view name);  ///< by the weight's name: what it lacks is left out
   Id linear(const LayerParts& p, std::string_view name, Id a);   ///< weight and bias
-  Id rope(Id a) { return style_.rope ? g_.elementwise({a, pos_}) : a; }
+  Id rope(Id a) { return rotates_ ? g_.elementwise({a, pos_}) : a; }
+  Id qk_norm(const LayerParts& p, std::string_view name, Id a, std::int64_t heads, std::int64_t dim);
   Id attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads);
   Id attention_product(const CacheInput& in, Id q, const Heads& heads, Id mask);
   void write_k(const CacheInput& in, Id k);
@@ -108,6 +123,9 @@ class Builder {
   Id mamba1(const LayerParts& p, const Mamba& m, Id a);
   Id mamba2(const LayerParts& p, const Mamba& m, Id a);
   Id delta_net(const LayerParts& p, const LinearAttention& m, Id a);
+  Id kimi_delta(const LayerParts& p, const LinearAttention& m, Id a);
+  Id lightning(const LayerParts& p, const LinearAttention& m, Id a);
+  Id short_conv(const LayerParts& p, const ShortConv& m, Id a);
   /// A recurrent state's rows for the sequences of the batch; `read` makes them (a gather, or an operation that gathers itself).
   template <typename Read>
   Id state_rows(std::int64_t elements, Read read);
@@ -115,7 +133,7 @@ class Builder {
   Id gated_norm(const LayerParts& p, Id a, std::string_view name, Id gate);
 
   // --- feed-forwards ------------------------------------------------------------------------------------------------------
-  Id feed_forward(const LayerParts& p, Id a);
+  Id feed_forward(const LayerParts& p, Id a, Id router = kNone);
   Id dense(const LayerParts& p, Id a, std::string_view suffix = "");
   Id experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits = kNone);
 
@@ -127,6 +145,7 @@ class Builder {
   Id per_layer_embeddings(Id embedded);
   Id slice(Id a, std::int64_t i);     ///< one plane of a three-dimensional tensor
   Id layer(const LayerParts& p, Id in, bool last);
+  [[nodiscard]] bool rotates(const LayerParts& p) const;
   void head(Id a);
 
   Graph& g_;
@@ -137,12 +156,14 @@ class Builder {
   Style style_;
   std::int64_t n_, seqs_, n_out_;
   bool old_ = false;
+  bool rotates_ = true;  ///< whether the layer at hand rotates
   std::int64_t hidden_;
   std::int64_t widest_v_ = 0;  ///< row of the V cache, which is the same in every layer without flash attention
   Id tokens_ = kNone, pos_ = kNone, out_ids_ = kNone;
   CacheInput full_, sliding_, indexer_;
   Id sequences_ = kNone, sequences_main_ = kNone, sequences_extra_ = kNone;  ///< which state belongs to which sequence
   Id chosen_ = kNone;      ///< cells that the last indexer chose
+  Id slopes_ = kNone, q_decay_ = kNone, k_decay_ = kNone, diagonal_decay_ = kNone;  ///< of lightning attention
   Id per_layer_ = kNone;   ///< embeddings of every layer's own
   bool has_sliding_ = false;
 };

@@ -145,4 +145,103 @@ Id Builder::delta_net(const LayerParts& p, const LinearAttention& m, Id a) {
   return g_.reshape(y, {hidden_, n_, 1, 1});
 }
 
+/// Kimi delta attention: three convolutions with parts of one state, gates of low rank. Source: src/models/kimi-linear.cpp.
+Id Builder::kimi_delta(const LayerParts& p, const LinearAttention& m, Id a) {
+  const std::int64_t per = n_ / seqs_;
+  const std::int64_t dim = m.k_head_dim;
+  const std::int64_t heads = m.n_v_heads;
+  const std::int64_t inner = heads * dim;
+  const std::int64_t taps = m.conv_kernel - 1;
+  const Id states = state_rows(3 * taps * inner);
+  const Shape in_state{kF32, taps * kF32, 3 * taps * inner * kF32, 3 * taps * inner * kF32 * seqs_};
+  const auto convolved = [&](std::string_view projection) {
+    const Id state = g_.view(states, {taps, inner, seqs_, 1}, in_state);
+    const Id x = g_.reshape(linear(p, projection, a), {inner, per, seqs_, 1});
+    const Id window = g_.concat(state, g_.transpose(x), 0);
+    g_.expand(g_.sink({g_.view(window, {taps, inner, seqs_, 1}, g_.at(window).strides)}));
+    const Id out = g_.elementwise({g_.reshape(g_.op({inner, per, seqs_, 1}, {window}), {inner, n_, 1, 1})});
+    return g_.reshape(out, {dim, heads, per, seqs_});
+  };
+  Id q = convolved("attn_q.weight");
+  Id k = convolved("attn_k.weight");
+  const Id v = convolved("attn_v.weight");
+  Id decay = linear(p, "ssm_f_b.weight", linear(p, "ssm_f_a.weight", a));
+  decay = g_.elementwise({g_.elementwise({decay})});
+  decay = g_.reshape(g_.elementwise({g_.reshape(decay, {dim, heads, n_, 1})}), {dim, heads, per, seqs_});
+  const Id beta = g_.elementwise({g_.reshape(linear(p, "ssm_beta.weight", a), {1, heads, per, seqs_})});
+  const Id state = g_.reshape(state_rows(heads * dim * dim), {dim, dim, heads, seqs_});
+  const auto unit = [&](Id x) { return g_.elementwise({g_.elementwise({x})}); };
+  q = unit(q);
+  k = unit(k);
+  const Id result = g_.op({inner, n_ + dim * seqs_, 1, 1}, {q, k, v, decay, beta, state});
+  const std::int64_t row = inner * kF32;
+  const Id out = g_.contiguous(g_.view(result, {dim, heads, per, seqs_}, {kF32, dim * kF32, row, row * per}));
+  const std::int64_t plane = dim * dim * kF32;
+  g_.expand(g_.sink({g_.view(result, {dim, dim, heads, seqs_}, {kF32, dim * kF32, plane, plane * heads})}));
+  const Id flat = g_.reshape(g_.reshape(a, {hidden_, per, seqs_, 1}), {hidden_, n_, 1, 1});
+  const Id gate = g_.reshape(linear(p, "ssm_g_b.weight", linear(p, "ssm_g_a.weight", flat)), {dim, heads, n_, 1});
+  const Id normed = norm(g_.reshape(out, {dim, heads, n_, 1}));
+  const Id gated = g_.contiguous(g_.elementwise({normed, g_.elementwise({gate})}), {inner, n_, 1, 1});
+  return linear(p, "attn_output.weight", gated);
+}
+
+/// Lightning attention: decays by position inside the batch, a matrix state between batches. Source: src/models/minimax-01.cpp.
+Id Builder::lightning(const LayerParts& p, const LinearAttention& m, Id a) {
+  const std::int64_t per = n_ / seqs_;
+  const std::int64_t dim = m.k_head_dim;
+  const std::int64_t heads = m.n_v_heads;
+  if (slopes_ == kNone) {
+    slopes_ = g_.input(kF32, heads);
+    q_decay_ = g_.input(kF32, 1, heads, per, seqs_);
+    k_decay_ = g_.input(kF32, 1, heads, per, seqs_);
+    diagonal_decay_ = g_.input(kF32, per, per, heads, seqs_);
+  }
+  g_.expand(state_rows(0));
+  const auto unary = [&](Id x) { return g_.elementwise({x}); };
+  a = g_.reshape(a, {hidden_, per, 1, seqs_});
+  const Id all = g_.reshape(unary(linear(p, "attn_qkv.weight", a)), {3 * dim, heads, per, seqs_});
+  const auto third = [&] { return g_.view(all, {dim, heads, per, seqs_}, g_.at(all).strides); };
+  const Id q = third();
+  const Id k = third();
+  const Id v = third();
+  const Id old = g_.reshape(state_rows(heads * dim * dim), {dim, dim, heads, seqs_});
+  const Id q_decay = unary(unary(q_decay_));
+  const Id k_decay = unary(unary(k_decay_));
+  const Id diagonal = unary(unary(diagonal_decay_));
+  const Id before = g_.op({dim, per, heads, seqs_}, {old, g_.permute(g_.elementwise({q, q_decay}), 0, 2, 1, 3)});
+  Id scores = g_.op({per, per, heads, seqs_}, {g_.permute(k, 0, 2, 1, 3), g_.permute(q, 0, 2, 1, 3)});
+  scores = g_.elementwise({scores, diagonal});
+  const Id v_turned = g_.contiguous(g_.permute(v, 1, 2, 0, 3));
+  const Id within = g_.op({dim, per, heads, seqs_}, {v_turned, scores});
+  Id out = g_.elementwise({before, within});
+  g_.expand(out);
+  const Id block = g_.reshape(unary(unary(unary(slopes_))), {1, 1, heads, 1});
+  const Id kept = g_.elementwise({old, block});
+  const Id k_turned = g_.contiguous(g_.permute(g_.elementwise({k, k_decay}), 1, 2, 0, 3));
+  const Id added = g_.op({dim, dim, heads, seqs_}, {k_turned, v_turned});
+  g_.expand(g_.sink({g_.elementwise({kept, added})}));
+  out = g_.contiguous(g_.permute(out, 0, 2, 1, 3));
+  out = norm(g_.reshape(out, {heads * dim, per, 1, seqs_}));
+  const Id gate = unary(linear(p, "attn_gate.weight", a));
+  out = g_.elementwise({gate, out});
+  return g_.reshape(linear(p, "attn_output.weight", out), {hidden_, n_, 1, 1});
+}
+
+/// Gated short convolution. Source: src/models/lfm2.cpp.
+Id Builder::short_conv(const LayerParts& p, const ShortConv& m, Id a) {
+  const std::int64_t per = n_ / seqs_;
+  const std::int64_t taps = m.kernel - 1;
+  const Id all = linear(p, "shortconv.in_proj.weight", g_.reshape(a, {hidden_, per, seqs_, 1}));
+  const auto third = [&] { return g_.view(all, {m.width, per, seqs_, 1}, g_.at(all).strides); };
+  const Id b = third();
+  const Id c = third();
+  const Id x = third();
+  const Id gated = g_.transpose(g_.elementwise({b, x}));
+  const Id state = g_.reshape(state_rows(taps * m.width), {taps, m.width, seqs_, 1});
+  const Id window = g_.concat(state, gated, 0);
+  g_.expand(g_.sink({g_.view(window, {taps, m.width, seqs_, 1}, g_.at(window).strides)}));
+  const Id y = g_.elementwise({c, g_.op({m.width, per, seqs_, 1}, {window})});
+  return g_.reshape(linear(p, "shortconv.out_proj.weight", y), {hidden_, n_, 1, 1});
+}
+
 }  // namespace planner::engine::graph

@@ -1,5 +1,6 @@
+// One row per family: what its graph has that its tensors do not show. Source: src/models/NAME.cpp (ggml-org/llama.cpp), v0.5.0.
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <string_view>
 
 #include "engine/graph/builder.h"
@@ -7,52 +8,122 @@
 namespace planner::engine::graph {
 namespace {
 
-using Names = std::span<const std::string_view>;
+using Norm = Style::Norm;
+using Rows = Style::OutputRows;
+using Joined = Style::Joined;
+using Rope = Style::Rope;
 
-bool among(std::string_view name, Names names) { return std::find(names.begin(), names.end(), name) != names.end(); }
+struct Family {
+  std::string_view name;
+  Style style;
+};
 
-constexpr std::array<std::string_view, 2> kParallel = {"command-r", "cohere2"};
-constexpr std::array<std::string_view, 2> kLayerNorm = {"command-r", "cohere2"};
-constexpr std::array<std::string_view, 4> kScaledQueries = {"gemma2", "gemma3", "phi3", "phi2"};
-constexpr std::array<std::string_view, 1> kRowsBeforeNorm = {"gpt-oss"};
-constexpr std::array<std::string_view, 6> kRowsAfterNorm = {"gemma4", "nemotron_h", "nemotron_h_moe", "qwen3next", "qwen35", "qwen35moe"};
-constexpr std::array<std::string_view, 3> kNormFirst = {"qwen3next", "qwen35", "qwen35moe"};
-constexpr std::array<std::string_view, 3> kFinalSoftcap = {"gemma2", "gemma3n", "gemma4"};
-constexpr std::array<std::string_view, 5> kPlainWeights = {"qwen2moe", "olmoe", "deepseek", "grok", "bailingmoe_"};
-constexpr std::array<std::string_view, 2> kResidualFirst = {"phi3", "phimoe"};
-constexpr std::array<std::string_view, 4> kNoRope = {"nemotron_h", "nemotron_h_moe", "jamba", "granitehybrid"};
-constexpr std::array<std::string_view, 4> kMrope = {"qwen2vl", "qwen3vl", "qwen35", "qwen35moe"};
-constexpr std::array<std::string_view, 3> kHiddenKept = {"deepseek2", "deepseek32", "glm-dsa"};
+constexpr Family kFamilies[] = {
+    {"afmoe", {.rope = Rope::sliding}},
+    {"apertus", {}},
+    {"arcee", {}},
+    {"arctic", {}},
+    {"baichuan", {}},
+    {"bailingmoe", {}},
+    {"bailingmoe2", {}},
+    {"bloom", {.norm = Norm::layer, .rope = Rope::none}},
+    {"chatglm", {}},
+    {"cohere2", {.norm = Norm::layer, .joined = Joined::feed_forward_residual_mixer, .rope = Rope::sliding}},
+    {"command-r", {.norm = Norm::layer, .joined = Joined::feed_forward_residual_mixer}},
+    {"dbrx", {.norm = Norm::layer}},
+    {"deci", {}},
+    {"deepseek", {.normed_weights = false}},
+    {"deepseek2", {.hidden_kept = true}},
+    {"deepseek32", {.hidden_kept = true}},
+    {"dots1", {}},
+    {"ernie4_5", {}},
+    {"ernie4_5-moe", {}},
+    {"exaone", {}},
+    {"exaone-moe", {.rope = Rope::sliding}},
+    {"exaone4", {.rope = Rope::sliding}},
+    {"falcon", {.norm = Norm::layer, .joined = Joined::feed_forward_mixer_residual}},
+    {"falcon-h1", {}},
+    {"gemma", {.scaled_queries = true}},
+    {"gemma2", {.scaled_queries = true, .final_softcap = true}},
+    {"gemma3", {.scaled_queries = true}},
+    {"gemma3n", {.output_rows = Rows::before_norm, .final_softcap = true}},
+    {"gemma4", {.output_rows = Rows::after_norm, .hidden_kept = true, .final_softcap = true}},
+    {"glm-dsa", {.hidden_kept = true}},
+    {"glm4", {}},
+    {"glm4moe", {}},
+    {"gpt-oss", {.output_rows = Rows::before_norm, .hidden_kept = true}},
+    {"gpt2", {.norm = Norm::layer, .rope = Rope::none, .added_positions = true}},
+    {"gptneox", {.norm = Norm::layer, .joined = Joined::feed_forward_residual_mixer}},
+    {"granite", {}},
+    {"granitehybrid", {.rope = Rope::none}},
+    {"granitemoe", {}},
+    {"grok", {}},
+    {"hunyuan-dense", {.rope_before_norm = true}},
+    {"hunyuan-moe", {.rope_before_norm = true}},
+    {"internlm2", {}},
+    {"jamba", {.residual_first = true, .mixer_residual_first = true, .normed_weights = false, .rope = Rope::none}},
+    {"kimi-linear", {.norm_first = true, .rope = Rope::none}},
+    {"lfm2", {.residual_first = true, .mixer_residual_first = true}},
+    {"lfm2moe", {.residual_first = true, .mixer_residual_first = true}},
+    {"llama", {}},
+    {"llama4", {.normed_weights = false, .weighted_input = true, .rope = Rope::sliding}},
+    {"mamba", {.rope = Rope::none}},
+    {"mamba2", {.rope = Rope::none}},
+    {"mimo2", {}},
+    {"minicpm", {}},
+    {"minicpm3", {}},
+    {"minimax-01", {.norm_is_residual = true}},
+    {"minimax-m2", {}},
+    {"mistral3", {}},
+    {"mistral4", {.hidden_kept = true}},
+    {"mpt", {.norm = Norm::layer, .rope = Rope::none}},
+    {"nemotron", {.norm = Norm::layer}},
+    {"nemotron_h", {.output_rows = Rows::after_norm, .hidden_kept = true, .rope = Rope::none}},
+    {"nemotron_h_moe", {.output_rows = Rows::after_norm, .hidden_kept = true, .rope = Rope::none}},
+    {"olmo", {.norm = Norm::layer, .unweighted_norms = true}},
+    {"olmo2", {}},
+    {"olmoe", {.normed_weights = false}},
+    {"orion", {.norm = Norm::layer}},
+    {"phi2", {.norm = Norm::layer, .joined = Joined::mixer_feed_forward_residual, .scaled_queries = true}},
+    {"phi3", {.scaled_queries = true, .residual_first = true}},
+    {"phimoe", {.scaled_queries = true, .residual_first = true}},
+    {"plamo3", {}},
+    {"qwen2", {}},
+    {"qwen2moe", {.normed_weights = false}},
+    {"qwen2vl", {.positions_per_token = 4}},
+    {"qwen3", {}},
+    {"qwen35", {.output_rows = Rows::after_norm, .hidden_kept = true, .norm_first = true, .positions_per_token = 4}},
+    {"qwen35moe", {.output_rows = Rows::after_norm, .hidden_kept = true, .norm_first = true, .positions_per_token = 4}},
+    {"qwen3moe", {}},
+    {"qwen3next", {.output_rows = Rows::after_norm, .hidden_kept = true, .norm_first = true}},
+    {"qwen3vl", {.positions_per_token = 4}},
+    {"qwen3vlmoe", {.positions_per_token = 4}},
+    {"seed_oss", {}},
+    {"smallthinker", {.router_first = true, .rope = Rope::sliding}},
+    {"smollm3", {.rope = Rope::not_every_fourth}},
+    {"stablelm", {.norm = Norm::layer, .joined = Joined::shared_norm}},
+    {"starcoder", {.norm = Norm::layer, .rope = Rope::none, .added_positions = true}},
+    {"starcoder2", {.norm = Norm::layer}},
+    {"xverse", {}},
+};
 
-constexpr std::array<std::string_view, 23> kKnown = {"llama", "qwen2", "qwen3", "qwen3moe", "gemma2", "gemma3", "gemma3n", "gemma4", "phi3", "command-r", "granite", "granitehybrid",
-                                                     "gpt-oss", "glm4moe", "deepseek2", "deepseek32", "qwen3next", "qwen35", "mamba2", "nemotron_h", "cohere2", "gemma", "qwen35moe"};
+const Family* find(std::string_view name) {
+  const auto* it = std::find_if(std::begin(kFamilies), std::end(kFamilies), [&](const Family& f) { return f.name == name; });
+  return it == std::end(kFamilies) ? nullptr : it;
+}
 
 }  // namespace
 
-bool is_known(const Hyperparameters& hp) { return among(hp.architecture, kKnown); }
+bool is_known(const Hyperparameters& hp) { return find(hp.architecture) != nullptr; }
 
 Style style_of(const Hyperparameters& hp) {
-  Style s;
-  const std::string_view name = hp.architecture;
-  s.parallel = among(name, kParallel);
-  if (among(name, kLayerNorm)) s.norm = Style::Norm::layer;
-  if (name == "gemma3n") s.output_rows = Style::OutputRows::before_norm;
-  s.scaled_queries = among(name, kScaledQueries);
-  if (among(name, kRowsBeforeNorm)) {
-    s.output_rows = Style::OutputRows::before_norm;
-    s.hidden_kept = true;
-  }
-  if (among(name, kRowsAfterNorm)) {
-    s.output_rows = Style::OutputRows::after_norm;
-    s.hidden_kept = true;
-  }
-  s.hidden_kept = s.hidden_kept || among(name, kHiddenKept);
-  s.residual_first = among(name, kResidualFirst);
-  s.norm_first = among(name, kNormFirst);
-  s.final_softcap = among(name, kFinalSoftcap);
-  s.normed_weights = !among(name, kPlainWeights) && !(name == "deepseek2" && hp.extra_or("e_score_correction_bias", 1) == 0);
-  s.rope = !among(name, kNoRope);
-  if (among(name, kMrope)) s.positions_per_token = 4;
+  const auto* family = find(hp.architecture);
+  Style s = family != nullptr ? family->style : Style{};
+  // DeepSeek-V2 leaves the chosen experts' weights as they are; V3, known by its correction bias, does not.
+  if (hp.architecture == "deepseek2" && hp.extra_or("e_score_correction_bias", 1) == 0) s.normed_weights = false;
+  // Of Baichuan's two sizes the smaller, of 32 layers, rotates; the larger has ALiBi.
+  constexpr std::int64_t kLayersOfRotating = 32;
+  if (hp.architecture == "baichuan" && hp.n_layers != kLayersOfRotating) s.rope = Rope::none;
   return s;
 }
 
