@@ -41,5 +41,6 @@ struct Command {
 [[nodiscard]] Command add_engines(CLI::App& program);
 [[nodiscard]] Command add_show(CLI::App& program);
 [[nodiscard]] Command add_inspect(CLI::App& program);
+[[nodiscard]] Command add_check(CLI::App& program);
 
 }  // namespace planner::cli

@@ -200,6 +200,9 @@ struct Model {
   bool llama_cpp_ignores_window = false;  ///< sliding layers attend to, and cache, the whole context in llama.cpp (Mistral v0.1, Phi-3)
   bool file_holds_mtp = false;  ///< whether a converted GGUF file keeps the MTP layers
 
+  /// Differs between models that build_model made: what is derived from a model and kept for speed goes by it. 0: nothing is kept.
+  std::uint64_t identity = 0;
+
   /// Layers of the model proper that keep a KV cache of their own.
   [[nodiscard]] std::int64_t kv_layers() const;
   [[nodiscard]] ParameterCounts parameters() const;

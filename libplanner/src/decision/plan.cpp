@@ -28,6 +28,18 @@ bool is_tight(const MemoryEstimate& m) {
   });
 }
 
+/// Weights of the piece that moves to a device next, after `gpu_layers`: the output first, then layers from the last on.
+std::int64_t next_bytes(const WeightMap& map, std::int64_t gpu_layers) {
+  if (gpu_layers == 0) return map.output;
+  return map.layers[map.layers.size() - static_cast<std::size_t>(gpu_layers)].dense;
+}
+
+/// Whether any device could still take so many bytes.
+bool has_room(const MemoryEstimate& m, const Deployment& d, std::int64_t bytes) {
+  const auto n = static_cast<std::ptrdiff_t>(std::min(m.devices.size(), d.devices.size()));
+  return std::any_of(m.devices.begin(), m.devices.begin() + n, [&](const DeviceMemory& device) { return !device.usable_bytes || device.total_bytes() + bytes <= *device.usable_bytes; });
+}
+
 }  // namespace
 
 Weights weigh(const Model& model, const Quantization& quantization) {
@@ -70,19 +82,23 @@ Plan make_plan(const Model& model, const Weights& weights, const Workload& workl
       return plan;
     }
   }
-  if (deployment.engine->offload_layers) {
-    const auto fits_with = [&](std::int64_t n) { return memory_of(placement_for(model, deployment, n, options.n_cpu_moe)).fits(); };
-    // Narrowed down with the whole model's compute buffer, which is never too little, then counted exactly.
-    memo.whole_for_parts = true;
-    std::int64_t layers = largest(1, all - 1, fits_with);
-    memo.whole_for_parts = false;
-    while (layers + 1 < all && fits_with(layers + 1)) ++layers;
-    if (layers >= 1) {
-      plan.placement = placement_for(model, deployment, layers, options.n_cpu_moe);
-      plan.memory = memory_of(plan.placement);
-      plan.verdict = Verdict::offload;
-    }
+  if (!deployment.engine->offload_layers) return plan;
+  const auto memory_with = [&](std::int64_t n) { return memory_of(placement_for(model, deployment, n, options.n_cpu_moe)); };
+  // Narrowed down with the whole model's compute buffer, which is never too little, then counted exactly.
+  memo.whole_for_parts = true;
+  std::int64_t layers = largest(1, all - 1, [&](std::int64_t n) { return memory_with(n).fits(); });
+  memo.whole_for_parts = false;
+  auto memory = memory_with(layers);
+  while (layers + 1 < all && has_room(memory, deployment, next_bytes(weights.map, layers))) {
+    auto more = memory_with(layers + 1);
+    if (!more.fits()) break;
+    memory = std::move(more);
+    ++layers;
   }
+  if (layers < 1) return plan;
+  plan.placement = placement_for(model, deployment, layers, options.n_cpu_moe);
+  plan.memory = std::move(memory);
+  plan.verdict = Verdict::offload;
   return plan;
 }
 

@@ -1,7 +1,9 @@
 #include "engine/compute_buffers.h"
 
 #include <algorithm>
+#include <memory>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/graph/allocator.h"
@@ -16,7 +18,7 @@ struct Layers {
   std::vector<const Tensor*> tensors;
   std::vector<std::size_t> ends;
 
-  void collect(const Model& model, std::int64_t first, std::int64_t count) {
+  void collect(const Model& model) {
     parts.clear();
     for (const auto& layer : model.layers) {
       if (layer.mtp) break;
@@ -34,11 +36,6 @@ struct Layers {
     for (const auto& t : model.tensors) {
       if (counts(t)) tensors[ends[static_cast<std::size_t>(t.layer)]++] = &t;
     }
-    const auto all = static_cast<std::int64_t>(parts.size());
-    const std::int64_t begin = std::clamp<std::int64_t>(first, 0, all);
-    const std::int64_t end = count < 0 ? all : std::min(all, begin + count);
-    parts.erase(parts.begin() + end, parts.end());
-    parts.erase(parts.begin(), parts.begin() + begin);
   }
 };
 
@@ -88,12 +85,11 @@ std::uint64_t signature(const graph::LayerParts& p, bool by_number) {
 /// three, so the number that is left out is a multiple of six. The last layer is not like the others.
 class Shortening {
  public:
-  void run(std::vector<graph::LayerParts>& parts, const Model& model) {
-    // Gemma 3n's first layers are sparse, and each layer of a sparse-attention model holds a tensor from the start.
-    const bool by_number = model.hyperparameters.architecture == "gemma3n";
+  /// `ids` tell the layers of `parts` apart.
+  void run(std::vector<graph::LayerParts>& parts, std::span<const std::uint64_t> ids, const Model& model) {
+    // Each layer of a sparse-attention model holds a tensor from the start.
     if (model.hyperparameters.indexer_heads > 0 || parts.size() <= kLongestGroup) return;
-    ids_.clear();
-    for (const auto& p : parts) ids_.push_back(signature(p, by_number && p.number < kSparseLayers));
+    ids_ = ids;
     kept_.clear();
     const std::size_t n = ids_.size() - 1;
     for (std::size_t i = 0; i < n;) {
@@ -108,9 +104,8 @@ class Shortening {
 
  private:
   static constexpr std::size_t kLongestGroup = 12;
-  static constexpr std::size_t kCopies = 4;
+  static constexpr std::size_t kCopies = 2;
   static constexpr std::size_t kCycle = 6;
-  static constexpr std::int64_t kSparseLayers = 10;
 
   struct Repetition {
     std::size_t group = 1, times = 1;
@@ -127,9 +122,39 @@ class Shortening {
     return best;
   }
 
-  std::vector<std::uint64_t> ids_;
+  std::span<const std::uint64_t> ids_;
   std::vector<graph::LayerParts> kept_;
 };
+
+/// A model's layers, and what tells them apart.
+struct Index {
+  Layers layers;
+  std::vector<std::uint64_t> ids;
+  const Model* of;
+
+  explicit Index(const Model& model) : of(&model) {
+    layers.collect(model);
+    // Gemma 3n's first layers are sparse.
+    constexpr std::int64_t kSparseLayers = 10;
+    const bool by_number = model.hyperparameters.architecture == "gemma3n";
+    for (const auto& p : layers.parts) ids.push_back(signature(p, by_number && p.number < kSparseLayers));
+  }
+};
+
+/// The index of a model; kept, one per thread, for models with an identity.
+const Index& index_of(const Model& model) {
+  constexpr std::size_t kMostKept = 1024;
+  thread_local std::unordered_map<std::uint64_t, std::unique_ptr<Index>> kept;
+  thread_local std::unique_ptr<Index> passing;
+  if (model.identity == 0) {
+    passing = std::make_unique<Index>(model);
+    return *passing;
+  }
+  if (kept.size() > kMostKept) kept.clear();
+  auto& index = kept[model.identity];
+  if (index == nullptr || index->of != &model) index = std::make_unique<Index>(model);
+  return *index;
+}
 
 }  // namespace
 
@@ -141,13 +166,17 @@ bool graph_is_known(const Model& model) { return graph::is_known(model.hyperpara
 
 std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& options, bool exhaustive) {
   // Kept from one call to the next, one per thread: nothing is allocated once they have grown.
-  thread_local Layers layers;
+  thread_local std::vector<graph::LayerParts> parts;
   thread_local Shortening shortening;
   thread_local graph::Graph g;
-  layers.collect(model, options.first_layer, options.n_layers);
-  if (!exhaustive) shortening.run(layers.parts, model);
+  const auto& index = index_of(model);
+  const auto all = static_cast<std::int64_t>(index.ids.size());
+  const std::int64_t begin = std::clamp<std::int64_t>(options.first_layer, 0, all);
+  const std::int64_t end = options.n_layers < 0 ? all : std::min(all, begin + options.n_layers);
+  parts.assign(index.layers.parts.begin() + begin, index.layers.parts.begin() + end);
+  if (!exhaustive) shortening.run(parts, std::span(index.ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), model);
   const auto bytes_with = [&](const GraphOptions& o, const graph::Batch& batch) {
-    graph::Builder(g, model, layers.parts, o, batch).build();
+    graph::Builder(g, model, parts, o, batch).build();
     return graph::buffer_bytes(g, o.alignment);
   };
   const auto bytes = [&](const graph::Batch& batch) { return bytes_with(options, batch); };
@@ -160,13 +189,17 @@ std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& option
 }
 
 std::int64_t ComputeMemo::bytes(const Model& model, const GraphOptions& options) {
+  constexpr std::int64_t kCoarsest = 128;  // alignment of any device
   auto asked = options;
   if (whole_for_parts) {
     asked.first_layer = 0;
     asked.n_layers = -1;
     asked.has_input = false;
     asked.has_output = true;
+    asked.alignment = std::max<std::int64_t>(asked.alignment, kCoarsest);
   }
+  // All layers are all layers, however they are asked for.
+  if (asked.first_layer == 0 && asked.n_layers >= model.hyperparameters.n_layers) asked.n_layers = -1;
   const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.options == asked; });
   if (it != entries_.end()) return it->bytes;
   return entries_.emplace_back(Entry{asked, compute_buffer_bytes(model, asked)}).bytes;

@@ -165,6 +165,7 @@ Model model_from_gguf(const GgufFile& file, std::string* note) {
     }
   }
   model.tensors = std::move(tensors);
+  model.identity = 0;  // the tensors are the file's now
   model.file_holds_mtp = index.n_layers() > hp.n_layers;
   if (note != nullptr) *note = std::move(told);
   return model;

@@ -1,6 +1,7 @@
 #include "planner/model.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "core/text.h"
 #include "model/architecture.h"
@@ -51,6 +52,8 @@ Model build_model(const Hyperparameters& hp) {
   architecture->build(builder);
   build_vision_tower(builder);
   Model model = builder.finish();
+  static std::atomic<std::uint64_t> built{0};
+  model.identity = ++built;
   model.file_holds_mtp = architecture->gguf_holds_mtp;
   model.llama_cpp_ignores_window = architecture->llama_cpp_ignores_window;
   return model;

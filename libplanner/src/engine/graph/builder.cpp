@@ -23,7 +23,7 @@ const planner::Tensor* LayerParts::find(std::string_view name) const {
   for (const auto* t : tensors) {
     // "blk.N." and the name
     const std::string_view full = t->name;
-    if (full.size() > name.size() && full.ends_with(name) && full[full.size() - name.size() - 1] == '.') return t;
+    if (full.size() > name.size() && full[full.size() - name.size() - 1] == '.' && full.ends_with(name)) return t;
   }
   return nullptr;
 }
@@ -288,9 +288,23 @@ Id Builder::attention(const LayerParts& p, const Attention& m, Id a) {
   q = qk_norm(p, "attn_q_norm.weight", q, m.n_heads, m.head_dim);
   k = qk_norm(p, "attn_k_norm.weight", k, m.n_kv_heads, m.head_dim);
   if (style_.scaled_queries) q = g_.elementwise({q});
+  if (style_.tempered_queries && !rotates_) {
+    // Llama 4 scales queries by their position where they do not rotate.
+    if (temperature_ == kNone) temperature_ = g_.input(kF32, 1, 1, n_);
+    q = g_.elementwise({q, temperature_});
+  }
   Id out = attend(in, q, k, v, heads);
   if (gate != kNone) out = g_.elementwise({out, g_.elementwise({g_.contiguous(gate, {m.head_dim * m.n_heads, n_, 1, 1})})});
-  if (p.has("attn_gate.weight")) out = g_.elementwise({out, g_.elementwise({linear(p, "attn_gate.weight", a)})});
+  if (const auto rows = p.rows("attn_gate.weight"); rows > 0) {
+    Id opened = g_.elementwise({linear(p, "attn_gate.weight", a)});
+    if (rows == m.n_heads) {
+      // One gate a head (Step 3.5).
+      opened = g_.reshape(opened, {1, m.n_heads, n_, 1});
+      out = g_.reshape(g_.elementwise({g_.reshape(out, {m.head_dim_v, m.n_heads, n_, 1}), opened}), {m.head_dim_v * m.n_heads, n_, 1, 1});
+    } else {
+      out = g_.elementwise({out, opened});
+    }
+  }
   return linear(p, "attn_output.weight", out);
 }
 
@@ -403,7 +417,14 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
 Id Builder::feed_forward(const LayerParts& p, Id a, Id router) {
   for (const auto& ffn : p.layer->ffns) {
     if (const auto* m = std::get_if<MoeFfn>(&ffn)) {
-      Id out = experts(p, *m, a, router);
+      Id out;
+      if (p.has("ffn_latent_down.weight")) {
+        // Experts of a narrower stream of their own; the router reads the wide one (Nemotron 3).
+        out = experts(p, *m, linear(p, "ffn_latent_down.weight", a), g_.matmul(m->n_experts, a));
+        out = linear(p, "ffn_latent_up.weight", out);
+      } else {
+        out = experts(p, *m, a, router);
+      }
       if (p.has("ffn_down_shexp.weight")) {
         Id shared = dense(p, a, "_shexp");
         if (p.has("ffn_gate_inp_shexp.weight")) shared = g_.elementwise({shared, g_.elementwise({g_.matmul(1, a)})});
@@ -465,15 +486,17 @@ Id Builder::layer(const LayerParts& p, Id in, bool last) {
   }
   Id router = style_.router_first && p.has("ffn_gate_inp.weight") ? linear(p, "ffn_gate_inp.weight", in) : kNone;
 
-  Id x = mix(p, p.layer->mixers.front(), p.has("attn_norm_2.weight") ? norm(in) : normed);
-  Id ffn_in = normed;
   if (p.layer->mixers.size() > 1) {
-    // A second mixer beside the first, with a norm of the same weights (Falcon-H1).
-    x = g_.elementwise({x, mix(p, p.layer->mixers.back(), norm(in))});
-    Id middle = g_.elementwise({x, residual});
+    // Attention, then a second mixer beside it behind a norm of its own with the same weights (Falcon-H1).
+    const auto& mixers = p.layer->mixers;
+    const bool attention_first = std::holds_alternative<Attention>(mixers.front());
+    const Id attended = mix(p, attention_first ? mixers.front() : mixers.back(), normed);
+    Id middle = g_.elementwise({g_.elementwise({attended, mix(p, attention_first ? mixers.back() : mixers.front(), norm(in))}), residual});
     chosen(middle);
     return g_.elementwise({feed_forward(p, norm(middle, p, "ffn_norm.weight")), middle});
   }
+  Id x = mix(p, p.layer->mixers.front(), p.has("attn_norm_2.weight") ? norm(in) : normed);
+  Id ffn_in = normed;
   const bool post_norm = !p.has("attn_norm.weight") && !style_.unweighted_norms;  // norms behind both halves alone (OLMo 2, EXAONE 4)
   const bool own_norm = p.has("ffn_norm.weight");
   if (post_norm || own_norm) {
@@ -530,6 +553,7 @@ void Builder::head(Id a) {
     a = output_rows(a);
   }
   if (!old_) g_.mark_output(a);
+  if (style_.scaled_head) a = g_.elementwise({a});
   Id logits = g_.matmul(file_vocabulary(hp_), a);
   if (style_.final_softcap) logits = g_.elementwise({g_.elementwise({g_.elementwise({logits})})});
   g_.mark_output(logits);

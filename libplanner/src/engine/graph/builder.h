@@ -49,12 +49,14 @@ struct Style {
   bool hidden_kept = false;           ///< the hidden states are an output as well, for a draft head
   Joined joined = Joined::one_after_the_other;
   bool scaled_queries = false;        ///< queries are scaled before the product instead of in the softmax
+  bool scaled_head = false;           ///< the normed states are scaled before the head, beside the output
   bool final_softcap = false;         ///< tanh over the logits
   bool residual_first = false;        ///< the sum behind the feed-forward starts with the residual
   bool mixer_residual_first = false;  ///< the same behind the mixer
   bool norm_first = false;            ///< the norm before the mixer is computed before the mixer's states are read
   bool normed_weights = true;         ///< the chosen experts' weights are scaled to sum to one
   bool weighted_input = false;        ///< experts' weights multiply what goes in, not what comes out
+  bool tempered_queries = false;      ///< queries that do not rotate are scaled by position
   bool router_first = false;          ///< the router reads the layer's input
   bool rope_before_norm = false;      ///< queries and keys are rotated, then normalized
   Rope rope = Rope::all;
@@ -162,6 +164,7 @@ class Builder {
   Id tokens_ = kNone, pos_ = kNone, out_ids_ = kNone;
   CacheInput full_, sliding_, indexer_;
   Id sequences_ = kNone, sequences_main_ = kNone, sequences_extra_ = kNone;  ///< which state belongs to which sequence
+  Id temperature_ = kNone;  ///< scale of queries by position
   Id chosen_ = kNone;      ///< cells that the last indexer chose
   Id slopes_ = kNone, q_decay_ = kNone, k_decay_ = kNone, diagonal_decay_ = kNone;  ///< of lightning attention
   Id per_layer_ = kNone;   ///< embeddings of every layer's own

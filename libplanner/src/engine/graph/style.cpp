@@ -66,12 +66,12 @@ constexpr Family kFamilies[] = {
     {"lfm2", {.residual_first = true, .mixer_residual_first = true}},
     {"lfm2moe", {.residual_first = true, .mixer_residual_first = true}},
     {"llama", {}},
-    {"llama4", {.normed_weights = false, .weighted_input = true, .rope = Rope::sliding}},
+    {"llama4", {.normed_weights = false, .weighted_input = true, .tempered_queries = true, .rope = Rope::sliding}},
     {"mamba", {.rope = Rope::none}},
     {"mamba2", {.rope = Rope::none}},
     {"mimo2", {}},
     {"minicpm", {}},
-    {"minicpm3", {}},
+    {"minicpm3", {.scaled_head = true}},
     {"minimax-01", {.norm_is_residual = true}},
     {"minimax-m2", {}},
     {"mistral3", {}},
@@ -104,6 +104,7 @@ constexpr Family kFamilies[] = {
     {"stablelm", {.norm = Norm::layer, .joined = Joined::shared_norm}},
     {"starcoder", {.norm = Norm::layer, .rope = Rope::none, .added_positions = true}},
     {"starcoder2", {.norm = Norm::layer}},
+    {"step35", {.output_rows = Rows::before_norm, .hidden_kept = true}},
     {"xverse", {}},
 };
 
@@ -124,6 +125,8 @@ Style style_of(const Hyperparameters& hp) {
   // Of Baichuan's two sizes the smaller, of 32 layers, rotates; the larger has ALiBi.
   constexpr std::int64_t kLayersOfRotating = 32;
   if (hp.architecture == "baichuan" && hp.n_layers != kLayersOfRotating) s.rope = Rope::none;
+  // Bamba's files say that it rotates, those of Granite 4 hybrids that they do not.
+  if (hp.architecture == "granitehybrid" && (hp.model_type == "bamba" || hp.extra_or("gguf.rope.scaling.finetuned", 0) != 0)) s.rope = Rope::all;
   return s;
 }
 

@@ -1,0 +1,625 @@
+#include "planner/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "core/json_writer.h"
+#include "core/text.h"
+#include "decision/log_subject.h"
+#include "decision/session.h"
+#include "engine/compute_buffers.h"
+#include "planner/error.h"
+
+namespace planner {
+namespace {
+
+using namespace decision;
+
+/// Where a buffer lies: accelerators by number, the host, or nowhere in particular.
+constexpr int kAll = -2;
+
+constexpr std::pair<std::string_view, std::string_view> kBackends[] = {{"CUDA", "cuda"}, {"ROCm", "rocm"},     {"Vulkan", "vulkan"}, {"SYCL", "sycl"}, {"Metal", "metal"},
+                                                                       {"MTL", "metal"}, {"OpenCL", "vulkan"}, {"RPC", "cuda"},      {"rank", "cuda"}, {"GPU", "cuda"}};
+
+bool is_host(std::string_view where) {
+  return where.starts_with("CPU") || where == "Host" || where == "host" || where == "AMX" || where.starts_with("BLAS") || where.ends_with("_Host");
+}
+
+/// "Metal_Mapped" -> "Metal", "MTL0_Mapped" -> "MTL0"
+std::string base_of(std::string_view where) {
+  if (where.ends_with("_Mapped")) where.remove_suffix(7);
+  return std::string(where);
+}
+
+bool is_repacked(std::string_view where) { return where == "CPU_REPACK" || where == "CPU_AARCH64" || where == "AMX" || where == "CPU_HBM"; }
+
+/// Accelerators that the log's buffers lie on, in order.
+std::vector<std::string> accelerators(const EngineLog& log) {
+  std::vector<std::string> names;
+  for (const auto& b : log.buffers) {
+    const auto name = base_of(b.where);
+    if (is_host(name) || name == "ALL" || name.ends_with("_Split")) continue;
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  // Numbered ones by their number; others as they come.
+  std::stable_sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
+    const auto prefix = [](const std::string& s) { return s.substr(0, s.find_first_of("0123456789")); };
+    if (prefix(a) != prefix(b) || a.starts_with("RPC")) return false;
+    return a.size() != b.size() ? a.size() < b.size() : a < b;
+  });
+  return names;
+}
+
+const LogDevice* find_device(const EngineLog& log, const std::string& where) {
+  const auto it = std::find_if(log.devices.begin(), log.devices.end(), [&](const LogDevice& d) {
+    return d.where == where || (d.where == "Metal" && (where.starts_with("MTL") || where == "Metal"));
+  });
+  return it == log.devices.end() ? nullptr : &*it;
+}
+
+std::string lower(const std::string& s) { return text::to_lower(s); }
+
+class Checker {
+ public:
+  Checker(const EngineLog& log, const CheckOptions& options, const Catalog& catalog) : options_(options), catalog_(catalog) {
+    out_.log = log;
+    out_.tolerance = options.tolerance;
+  }
+
+  Check run() {
+    names_ = accelerators(log());
+    build_request();
+    auto subject = resolve_subject(out_.request.model, catalog_);
+    if (const auto why = contradiction(*subject.model, log().model); !why.empty()) {
+      throw Error(ErrorKind::unknown_name, fmt::format("{}: {} does not fit the log: it has {}", log().origin, out_.request.model, why));
+    }
+    summarize(subject);
+    auto deployment = build_deployment();
+    std::vector<std::string> ignored;
+    const auto workload = build_workload(subject, *deployment.engine, ignored);
+    const auto weights = build_weights(subject);
+    const auto placement = build_placement(*subject.model, workload, deployment);
+    const auto memory = estimate_memory(*subject.model, weights.map, workload, deployment, placement, weights.basis);
+    compare(memory, placement, *subject.model);
+    add_totals();
+    add_forecasts();
+    out_.notes.insert(out_.notes.begin(), log().notes.begin(), log().notes.end());
+    return std::move(out_);
+  }
+
+ private:
+  const EngineLog& log() const { return out_.log; }
+  const LogSettings& settings() const { return out_.log.settings; }
+
+  // --- the question ---------------------------------------------------------------------------------------------------
+
+  void build_request() {
+    auto& r = out_.request;
+    const auto& s = settings();
+    r.solve = false;
+    r.model = options_.model.empty() ? model_of_log(log(), catalog_, out_.notes) : options_.model;
+    r.quantization = options_.quantization.empty() ? quantization_of_log(log(), catalog_) : options_.quantization;
+    r.engine = engine_of_log(log(), out_.notes);
+    for (const auto& [prefix, backend] : kBackends) {
+      if (!names_.empty() && names_.front().starts_with(prefix)) r.backend = backend;
+    }
+    if (names_.empty()) r.backend = "cpu";
+    const bool server = log().engine == LogEngine::vllm;
+    set_context(!server && s.sequences ? std::max<std::int64_t>(1, s.sequences->value) : 1);
+    if (!s.context) out_.notes.push_back("the context is not printed: the default is taken");
+    if (s.batch) r.batch = s.batch->value;
+    if (s.ubatch) r.ubatch = s.ubatch->value;
+    else if (log().engine == LogEngine::ollama && s.batch) r.ubatch = s.batch->value;
+    if (s.kv_type_k) r.kv_type_k = lower(s.kv_type_k->value);
+    if (s.kv_type_v) r.kv_type_v = lower(s.kv_type_v->value);
+    if (s.swa_full) r.swa_full = s.swa_full->value;
+    if (s.kv_unified) r.kv_unified = s.kv_unified->value;
+    if (s.memory_fraction) r.memory_fraction = s.memory_fraction->value;
+    if (s.flash_attention) {
+      r.flash_attention = s.flash_attention->value ? FlashAttention::on : FlashAttention::off;
+    } else if (const auto build = build_of_log(log()); build && *build < kFirstWithFlashByDefault) {
+      r.flash_attention = FlashAttention::off;
+    }
+    const auto lies = [&](bool host) {
+      return std::any_of(log().buffers.begin(), log().buffers.end(), [&](const LogBuffer& b) { return b.term == LogTerm::kv && is_host(b.where) == host; });
+    };
+    const bool layers_offloaded = !names_.empty() && s.gpu_layers && s.gpu_layers->value > 0;
+    r.kv_offload = !(layers_offloaded && lies(true) && !lies(false));
+    if (s.gpu_layers && !server) r.gpu_layers = s.gpu_layers->value;
+    r.n_cpu_moe = static_cast<std::int64_t>(s.expert_layers_on_host.size());
+    r.devices = options_.devices;
+    if (r.devices.empty()) {
+      for (const auto& name : names_) {
+        const auto* d = find_device(log(), name);
+        if (d != nullptr && !d->name.empty()) r.devices.push_back(d->name);
+      }
+    }
+    if (names_.empty() && options_.devices.empty()) r.devices = {"cpu"};
+  }
+
+  /// llama.cpp prints the cells of all sequences together.
+  void set_context(std::int64_t sequences) {
+    out_.request.concurrency = sequences;
+    if (settings().context) out_.request.context = std::max<std::int64_t>(1, settings().context->value / sequences);
+  }
+
+  /// Older versions do not print the number of sequences: it shows in the size of the output buffer, four bytes a word of the vocabulary for each.
+  void count_sequences(const Model& model) {
+    if (settings().sequences || log().engine == LogEngine::vllm) return;
+    const auto output = std::find_if(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::output; });
+    if (output == log().buffers.end()) return;
+    const std::int64_t one = 4 * engine::file_vocabulary(model.hyperparameters);
+    const std::int64_t n = one > 0 ? (output->amount + one / 2) / one : 0;
+    constexpr std::int64_t kMost = 1024;
+    if (n < 2 || n > kMost || std::abs(n * one - output->amount) > output->rounding || (settings().context && settings().context->value % n != 0)) return;
+    sequences_from_output_ = true;
+    set_context(n);
+    out_.notes.push_back(fmt::format("{} sequences, by the size of the output buffer", n));
+  }
+
+  /// The devices as printed; the catalog's knowledge of them where it knows them.
+  Deployment build_deployment() {
+    auto request = out_.request;
+    request.devices = {"cpu"};
+    std::vector<std::string> ignored;
+    auto d = resolve_deployment(request, catalog_, ignored);
+    std::size_t count = names_.size();
+    if (log().engine == LogEngine::vllm) {
+      const auto parallel = [](const MaybePrinted<std::int64_t>& n) { return n && n->value > 0 && n->value <= 1024 ? static_cast<std::size_t>(n->value) : std::size_t{1}; };
+      count = std::max(count, parallel(settings().tensor_parallel) * parallel(settings().pipeline_parallel));
+    }
+    const auto& given = options_.devices;
+    for (std::size_t i = 0; i < count; ++i) {
+      DeploymentDevice device;
+      const auto* printed = i < names_.size() ? find_device(log(), names_[i]) : find_device(log(), "rank 0");
+      const std::string typed = !given.empty() ? given[std::min(i, given.size() - 1)] : printed != nullptr ? printed->name : std::string();
+      device.name = i < names_.size() ? names_[i] : fmt::format("rank {}", i);
+      if (!typed.empty()) {
+        try {
+          const auto match = catalog_.resolve_device(typed);
+          device.device = match.device;
+          device.kind = match.device->kind;
+          device.capacity_bytes = match.memory_bytes > 0 ? std::optional(match.memory_bytes) : match.device->memory_bytes;
+        } catch (const Error&) {
+          if (!given.empty()) throw;
+        }
+      }
+      if (d.backend == "metal") device.kind = DeviceKind::unified;
+      if (printed != nullptr && printed->memory_bytes) device.capacity_bytes = printed->memory_bytes;
+      if (printed != nullptr && printed->free_bytes) {
+        device.capacity_bytes = std::max(device.capacity_bytes.value_or(0), *printed->free_bytes);
+        device.reserve_bytes = *device.capacity_bytes - *printed->free_bytes;
+      }
+      d.devices.push_back(std::move(device));
+    }
+    d.unified_memory = d.backend == "metal" && d.devices.size() == 1;
+    return d;
+  }
+
+  Workload build_workload(const Subject& subject, const Engine& engine, std::vector<std::string>& notes) {
+    auto& r = out_.request;
+    count_sequences(*subject.model);
+    r.outputs = log().engine == LogEngine::vllm ? "slots" : outputs(*subject.model);
+    try {
+      return resolve_workload(r, subject, engine, notes);
+    } catch (const Error& e) {
+      if (r.kv_type_k.empty() && r.kv_type_v.empty()) throw;
+      cache_unknown_ = e.what();
+      r.kv_type_k.clear();
+      r.kv_type_v.clear();
+      return resolve_workload(r, subject, engine, notes);
+    }
+  }
+
+  /// Logits of every token of a micro-batch, or of one per sequence as servers since the middle of 2026: what is printed is too small for the former.
+  std::string outputs(const Model& model) {
+    const auto& s = settings();
+    const std::int64_t context = s.context ? s.context->value : 512;
+    const std::int64_t tokens = std::min(context, s.ubatch ? s.ubatch->value : std::int64_t{512});
+    const std::int64_t logits = 4 * engine::file_vocabulary(model.hyperparameters) * tokens;
+    std::int64_t largest = 0;
+    for (const auto& b : log().buffers) {
+      if (b.term == LogTerm::compute) largest = std::max(largest, b.amount + b.rounding);
+    }
+    return largest > 0 && largest < logits ? "slots" : "batch";
+  }
+
+  Weights build_weights(const Subject& subject) {
+    Weights w;
+    auto& r = out_.request;
+    if (subject.file_bytes && options_.quantization.empty()) {
+      w.stored = *subject.file_bytes;
+      w.map = weight_map(*subject.model, w.stored);
+      w.basis = Basis::file;
+      out_.quantization = subject.file_quantization;
+      r.quantization.clear();
+    } else if (r.quantization.empty()) {
+      // Something has to be placed; the rows that depend on it are not compared.
+      weights_unknown_ = log().model.file_type ? fmt::format("the quantization '{}' is not known here: give the file with --model", log().model.file_type->value)
+                                               : "the quantization is not printed: give it with --quant, or the file with --model";
+      w = weigh(*subject.model, *catalog_.find_quantization("Q4_K_M"));
+    } else {
+      std::unique_ptr<Quantization> made;
+      const auto& q = catalog_.resolve_quantization(r.quantization, made);
+      w = weigh(*subject.model, q);
+      out_.quantization = q.name;
+    }
+    if (log().model.tensor_bytes && weights_unknown_.empty() && w.basis != Basis::file) {
+      // Published files often deviate from the stock mix: then the size says so, and no row of weights can agree.
+      constexpr double kSlack = 0.0075;
+      const auto printed = log().model.tensor_bytes->value;
+      const auto difference = std::abs(w.stored.tensor_bytes - printed);
+      if (difference > log().model.tensor_bytes_rounding + static_cast<std::int64_t>(kSlack * static_cast<double>(printed))) {
+        weights_unknown_ = fmt::format("the file is no stock {}: {} printed in line {}, {} by the mix; give the file with --model", out_.quantization, format_gib(printed),
+                                       log().model.tensor_bytes->line, format_gib(w.stored.tensor_bytes));
+      }
+    }
+    return w;
+  }
+
+  // --- placement ------------------------------------------------------------------------------------------------------
+
+  Placement build_placement(const Model& model, const Workload& workload, const Deployment& d) {
+    const std::int64_t n = model.hyperparameters.n_layers;
+    std::int64_t gpu_layers = d.devices.empty() ? 0 : n + 1;
+    const auto& s = settings();
+    if (!d.devices.empty() && s.gpu_layers && log().engine != LogEngine::vllm) {
+      const std::int64_t all = s.all_layers ? s.all_layers->value : n + 1;
+      gpu_layers = std::clamp<std::int64_t>(n + 1 - (all - s.gpu_layers->value), 0, n + 1);
+      if (s.gpu_layers->value == 0) gpu_layers = 0;
+    }
+    std::vector<double> shares;
+    const bool all_known = std::all_of(d.devices.begin(), d.devices.end(), [](const DeploymentDevice& x) { return x.usable_bytes().has_value(); });
+    for (const auto& x : d.devices) shares.push_back(all_known ? static_cast<double>(*x.usable_bytes()) : 1.0);
+    auto p = place_layers(n, gpu_layers, shares);
+    for (const auto layer : s.expert_layers_on_host) {
+      if (layer < n) p.experts_on_host[static_cast<std::size_t>(layer)] = true;
+    }
+    if (d.devices.size() > 1 && log().engine != LogEngine::vllm) follow_cache(p, model, workload);
+    return p;
+  }
+
+  /// Layers to devices as the cache's rows tell.
+  void follow_cache(Placement& p, const Model& model, const Workload& w) {
+    std::vector<double> cache(names_.size() + 1);  // the host last
+    for (const auto& b : log().buffers) {
+      if (b.term != LogTerm::kv) continue;
+      const int slot = slot_of(b.where);
+      if (slot == kAll) return;
+      cache[slot == kHost ? names_.size() : static_cast<std::size_t>(slot)] += static_cast<double>(b.amount);
+    }
+    double sum = 0;
+    for (const auto c : cache) sum += c;
+    if (sum <= 0 || !out_.request.kv_offload) return;
+    std::vector<double> per_layer(p.layer.size());
+    double all = 0;
+    for (std::size_t i = 0; i < per_layer.size() && i < model.layers.size(); ++i) {
+      for (const auto& mixer : model.layers[i].mixers) {
+        const auto needs = cache_needs(mixer, w.kv_type_k, w.kv_type_v);
+        for (const auto& part : needs.token_caches()) per_layer[i] += static_cast<double>(part.bytes(w.context));
+      }
+      all += per_layer[i];
+    }
+    if (all <= 0) return;
+    // Devices take runs of layers in order, the host the first ones; a border goes where the running sums meet best.
+    const auto before = p;
+    std::size_t layer = 0;
+    double placed = 0;
+    double target = 0;
+    for (std::size_t k = 0; k <= names_.size(); ++k) {
+      const std::size_t slot = k == 0 ? names_.size() : k - 1;
+      target += cache[slot] / sum * all;
+      const int device = slot == names_.size() ? kHost : static_cast<int>(slot);
+      const bool last = k == names_.size();
+      while (layer < per_layer.size() && (last || placed + per_layer[layer] / 2 < target)) {
+        placed += per_layer[layer];
+        p.layer[layer++] = device;
+      }
+    }
+    if (p.output != kHost) p.output = p.layer.back();
+    if (p.layer != before.layer) out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
+  }
+
+  // --- rows -----------------------------------------------------------------------------------------------------------
+
+  int slot_of(const std::string& where) const {
+    const auto name = base_of(where);
+    if (is_host(name)) return kHost;
+    const auto it = std::find(names_.begin(), names_.end(), name);
+    return it == names_.end() ? kAll : static_cast<int>(it - names_.begin());
+  }
+
+  std::string name_of(int slot) const { return slot == kHost ? "host" : slot == kAll ? "all" : names_[static_cast<std::size_t>(slot)]; }
+
+  struct Sum {
+    std::int64_t bytes = 0, uncertainty = 0;
+    bool assumption = false;
+  };
+
+  static Sum sum_of(const MemoryEstimate& memory, std::size_t n_devices, int slot, Component component) {
+    Sum s;
+    for (std::size_t i = 0; i < memory.devices.size(); ++i) {
+      for (const auto& b : memory.devices[i].buffers) {
+        if (b.component != component) continue;
+        // What shares its memory with the host has buffers of its own, and the host's.
+        const bool hosts = b.name.starts_with("CPU") || i >= n_devices;
+        const bool here = slot == kAll || (slot == kHost ? hosts : !hosts && static_cast<int>(i) == slot);
+        if (!here) continue;
+        s.bytes += b.bytes;
+        s.uncertainty += b.uncertainty_bytes;
+        s.assumption = s.assumption || b.basis == Basis::assumption;
+      }
+    }
+    return s;
+  }
+
+  void compare(const MemoryEstimate& memory, const Placement& placement, const Model& model) {
+    const std::size_t n = std::max(names_.size(), log().engine == LogEngine::vllm ? memory.devices.size() : names_.size());
+    std::map<std::pair<int, int>, CheckRow> rows;  // by device and term
+    std::set<std::pair<int, int>> mapped;
+    for (const auto& b : log().buffers) {
+      const bool split = b.where.ends_with("_Split");
+      const int slot = split ? kAll : slot_of(b.where);
+      // Repacked copies stand beside the rows that they are copies of.
+      const int term = static_cast<int>(b.term) + (is_repacked(b.where) ? kRepacked : split ? 2 * kRepacked : 0);
+      auto& row = rows[{slot == kHost ? 1 << 20 : slot == kAll ? 1 << 21 : slot, term}];
+      row.device = is_repacked(b.where) || split ? b.where : name_of(slot);
+      row.term = b.term;
+      row.printed += b.amount;
+      row.rounding += b.rounding;
+      constexpr std::size_t kMostLines = 64;
+      if (row.lines.size() < kMostLines) row.lines.push_back(b.line);
+      if (b.detail == "with states") with_states_.insert(slot);
+      if (b.where.ends_with("_Mapped")) mapped.insert({slot, static_cast<int>(b.term)});
+      if (is_repacked(b.where)) row.reason = "a repacked copy of weights: which ones depends on the CPU";
+      if (split) row.reason = "split by rows over all devices";
+    }
+    const bool any_state = memory.bytes(Component::recurrent_state) > 0;
+    const bool states_printed = std::any_of(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::recurrent_state; });
+    for (auto& [key, row] : rows) {
+      const int slot = key.first == 1 << 20 ? kHost : key.first == 1 << 21 ? kAll : key.first;
+      const auto sum = [&](Component c) { return sum_of(memory, n, slot, c); };
+      Sum s;
+      switch (row.term) {
+        case LogTerm::model:
+          s = sum(Component::weights);
+          if (row.reason.empty()) row.reason = weights_unknown_;
+          if (row.reason.empty() && settings().other_overrides) row.reason = fmt::format("tensors were placed by hand (line {})", settings().other_overrides->line);
+          break;
+        case LogTerm::kv:
+        case LogTerm::kv_pool:
+          s = sum(Component::kv);
+          if (row.term == LogTerm::kv) {
+            // ik_llama.cpp keeps the states in the cache's buffer; the table at the end adds them up as well.
+            const bool with_states = with_states_.contains(slot) || (log().engine == LogEngine::ik_llama_cpp && any_state && !states_printed && slot != kAll);
+            if (with_states) s.bytes += sum(Component::recurrent_state).bytes;
+            if (row.reason.empty()) row.reason = cache_unknown_;
+            if (!settings().context) row.reason = "the context is not printed";
+          } else if (!weights_unknown_.empty()) {
+            row.reason = "what is left for the cache depends on the weights: " + weights_unknown_;
+          } else if (!std::any_of(memory.devices.begin(), memory.devices.end(), [](const DeviceMemory& d) { return d.capacity_bytes.has_value(); })) {
+            row.reason = "the device's memory is not printed: give it with --gpu";
+          }
+          break;
+        case LogTerm::kv_tokens: s.bytes = predicted_tokens(memory, row); break;
+        case LogTerm::recurrent_state:
+          s = sum(Component::recurrent_state);
+          break;
+        case LogTerm::output:
+          s = sum(Component::output);
+          if (sequences_from_output_) row.reason = "the number of sequences is taken from it";
+          break;
+        case LogTerm::compute:
+          s = sum(Component::compute);
+          if (!settings().context && log().engine != LogEngine::vllm) row.reason = "the context is not printed";
+          break;
+        case LogTerm::non_torch: s = sum(Component::overhead); break;
+        case LogTerm::graphs: row.reason = "captured graphs are part of what is assumed beside the engine's own buffers"; break;
+        case LogTerm::total: row.reason = "a sum"; break;
+      }
+      if (row.reason.empty() && row.term == LogTerm::model && slot == kHost && mapped.contains({slot, static_cast<int>(row.term)}) && !names_.empty() &&
+          (placement.gpu_layers <= model.hyperparameters.n_layers || !settings().expert_layers_on_host.empty()) && row.printed > s.bytes) {
+        row.reason = "a mapped range of the file: it holds more than the tensors that are used from it";
+      }
+      const bool has_no_counterpart = key.second >= kRepacked;
+      judge(row, has_no_counterpart ? Sum{} : s);
+    }
+    for (auto& [key, row] : rows) out_.rows.push_back(std::move(row));
+  }
+
+  /// Tokens that the pool as printed holds, so that the cache's rule is seen apart from what is left for the pool.
+  std::int64_t predicted_tokens(const MemoryEstimate& memory, CheckRow& row) {
+    std::int64_t pool = 0;
+    std::int64_t first = 0;
+    std::size_t printed = 0;
+    for (const auto& b : log().buffers) {
+      if (b.term != LogTerm::kv_pool) continue;
+      if (first == 0) first = b.amount;
+      pool += b.amount;
+      ++printed;
+    }
+    const auto predicted_pool = memory.bytes(Component::kv);
+    if (pool == 0 || predicted_pool == 0 || !memory.kv_capacity_tokens) {
+      row.reason = "the pool's size is not printed";
+      return 0;
+    }
+    pool += first * static_cast<std::int64_t>(memory.devices.size() > printed ? memory.devices.size() - printed : 0);
+    if (!cache_unknown_.empty()) row.reason = cache_unknown_;
+    return std::llround(static_cast<double>(pool) * static_cast<double>(*memory.kv_capacity_tokens) / static_cast<double>(predicted_pool));
+  }
+
+  void judge(CheckRow& row, const Sum& s) const {
+    row.predicted = s.bytes;
+    row.uncertainty = s.uncertainty;
+    if (!row.reason.empty()) {
+      row.verdict = CheckVerdict::not_compared;
+      if (s.bytes == 0) row.predicted.reset();
+      return;
+    }
+    const auto difference = std::abs(s.bytes - row.printed);
+    if (difference <= row.rounding) row.verdict = CheckVerdict::exact;
+    else if (static_cast<double>(difference) <= options_.tolerance * static_cast<double>(row.printed) + static_cast<double>(row.rounding)) row.verdict = CheckVerdict::within;
+    else if (s.assumption && difference <= s.uncertainty) row.verdict = CheckVerdict::assumed;
+    else row.verdict = CheckVerdict::outside;
+  }
+
+  void add_totals() {
+    for (const auto& row : out_.rows) {
+      if (row.verdict == CheckVerdict::not_compared || row.term == LogTerm::kv_tokens || !row.predicted) continue;
+      auto it = std::find_if(out_.totals.begin(), out_.totals.end(), [&](const CheckRow& t) { return t.device == row.device; });
+      if (it == out_.totals.end()) {
+        CheckRow total;
+        total.device = row.device;
+        total.term = LogTerm::total;
+        total.predicted = 0;
+        it = out_.totals.insert(out_.totals.end(), std::move(total));
+      }
+      it->printed += row.printed;
+      it->rounding += row.rounding;
+      *it->predicted += *row.predicted;
+      it->uncertainty += row.uncertainty;
+    }
+    for (auto& total : out_.totals) judge(total, {*total.predicted, total.uncertainty, false});
+  }
+
+  void add_forecasts() {
+    for (const auto& f : log().forecasts) {
+      CheckRow row;
+      row.device = "all";
+      row.term = f.term;
+      row.printed = f.amount;
+      row.rounding = f.rounding;
+      row.reason = fmt::format("{}: Ollama's own forecast, made before it loaded", f.detail);
+      row.lines = {f.line};
+      out_.forecasts.push_back(std::move(row));
+    }
+  }
+
+  void summarize(const Subject& s) {
+    auto& m = out_.model;
+    if (s.entry != nullptr) m.id = s.entry->id, m.hf_id = s.entry->hf_id, m.context_max = s.entry->context;
+    m.name = s.name;
+    m.architecture = s.model->hyperparameters.architecture;
+    m.parameters = s.model->parameters();
+    m.layers = s.model->hyperparameters.n_layers;
+    m.kv_layers = s.model->kv_layers();
+  }
+
+  static constexpr std::int64_t kFirstWithFlashByDefault = 6325;  // August 2025: -fa auto
+  static constexpr int kRepacked = 100;
+
+  const CheckOptions& options_;
+  const Catalog& catalog_;
+  Check out_;
+  std::vector<std::string> names_;
+  std::set<int> with_states_;
+  std::string weights_unknown_, cache_unknown_;
+  bool sequences_from_output_ = false;
+};
+
+bool is_compared(const CheckRow& row) { return row.verdict != CheckVerdict::not_compared; }
+
+}  // namespace
+
+std::string_view to_string(CheckVerdict verdict) {
+  constexpr std::array<std::string_view, 5> kNames = {"exact", "within", "outside", "assumed", "not_compared"};
+  return kNames[static_cast<std::size_t>(verdict)];
+}
+
+std::optional<double> CheckRow::error() const {
+  if (!predicted || printed == 0) return std::nullopt;
+  return static_cast<double>(*predicted - printed) / static_cast<double>(printed);
+}
+
+std::size_t Check::compared() const { return static_cast<std::size_t>(std::count_if(rows.begin(), rows.end(), is_compared)); }
+
+bool Check::holds() const {
+  return compared() > 0 && std::none_of(rows.begin(), rows.end(), [](const CheckRow& row) { return row.verdict == CheckVerdict::outside; });
+}
+
+const CheckRow* Check::worst() const {
+  const CheckRow* worst = nullptr;
+  const auto size = [](const CheckRow& row) { return row.verdict == CheckVerdict::exact ? 0.0 : std::abs(row.error().value_or(1.0)); };
+  for (const auto& row : rows) {
+    if (is_compared(row) && (worst == nullptr || size(row) > size(*worst))) worst = &row;
+  }
+  return worst;
+}
+
+Check check_log(const EngineLog& log, const CheckOptions& options, const Catalog& catalog) {
+  if (!(options.tolerance >= 0 && options.tolerance <= 10)) throw Error(ErrorKind::usage, "the tolerance is a percentage from 0 to 1000");
+  return Checker(log, options, catalog).run();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+void write_rows(JsonWriter& j, std::string_view name, const std::vector<CheckRow>& rows) {
+  j.key(name).begin_array();
+  for (const auto& row : rows) {
+    const bool tokens = row.term == LogTerm::kv_tokens;
+    j.begin_object().field("device", row.device).field("component", to_string(row.term));
+    j.field(tokens ? "printed_tokens" : "printed_bytes", row.printed).field(tokens ? "predicted_tokens" : "predicted_bytes", row.predicted);
+    const auto error = row.error();
+    j.field("error_percent", error ? std::optional(std::round(*error * 1e6) / 1e4) : std::nullopt);
+    j.field("rounding_bytes", row.rounding).field("uncertainty_bytes", row.uncertainty);
+    j.field("verdict", to_string(row.verdict)).key("reason").text_or_null(row.reason);
+    j.key("line");
+    row.lines.empty() ? j.null() : j.value(row.lines.front());
+    j.key("lines").begin_array();
+    for (const auto line : row.lines) j.value(line);
+    j.end_array().end_object();
+  }
+  j.end_array();
+}
+
+}  // namespace
+
+std::string to_json(const Check& c) {
+  JsonWriter j;
+  j.begin_object().field("schema", "planner.check/1");
+  j.key("log").begin_object().field("file", c.log.origin).field("engine", to_string(c.log.engine));
+  j.key("version");
+  c.log.version ? j.value(c.log.version->value) : j.null();
+  j.field("lines", c.log.lines).field("loads", c.log.loads).field("first_line", c.log.first_line).field("last_line", c.log.last_line).field("complete", c.log.complete);
+  j.key("model_name");
+  c.log.model.name ? j.value(c.log.model.name->value) : j.null();
+  j.key("devices").begin_array();
+  for (const auto& d : c.log.devices) {
+    j.begin_object().field("where", d.where).key("name").text_or_null(d.name);
+    j.field("memory_bytes", d.memory_bytes).field("free_bytes", d.free_bytes).end_object();
+  }
+  j.end_array().end_object();
+
+  j.key("model").begin_object().key("id").text_or_null(c.model.id).field("name", c.model.name).field("architecture", c.model.architecture);
+  j.field("parameters_total", c.model.parameters.total).field("layers", c.model.layers).end_object();
+  j.key("quantization").text_or_null(c.quantization);
+
+  const auto& r = c.request;
+  const auto flash = r.flash_attention == FlashAttention::on ? "on" : r.flash_attention == FlashAttention::off ? "off" : "auto";
+  j.key("request").begin_object().field("model", r.model).key("quant").text_or_null(r.quantization);
+  j.key("gpu").begin_array();
+  for (const auto& d : r.devices) j.value(d);
+  j.end_array().field("engine", r.engine).key("backend").text_or_null(r.backend);
+  j.field("context", r.context).field("concurrency", r.concurrency).field("batch", r.batch).field("ubatch", r.ubatch);
+  j.key("kv_type_k").text_or_null(r.kv_type_k).key("kv_type_v").text_or_null(r.kv_type_v);
+  j.field("flash_attn", flash).field("swa_full", r.swa_full).field("kv_unified", r.kv_unified).field("kv_offload", r.kv_offload).key("outputs").text_or_null(r.outputs);
+  j.field("gpu_layers", r.gpu_layers).field("n_cpu_moe", r.n_cpu_moe).field("gpu_memory_utilization", r.memory_fraction).end_object();
+
+  j.field("tolerance_percent", c.tolerance * 100).field("holds", c.holds()).field("compared", static_cast<std::int64_t>(c.compared()));
+  write_rows(j, "rows", c.rows);
+  write_rows(j, "totals", c.totals);
+  write_rows(j, "forecasts", c.forecasts);
+  j.key("notes").begin_array();
+  for (const auto& note : c.notes) j.value(note);
+  j.end_array().end_object();
+  return j.take();
+}
+
+}  // namespace planner
