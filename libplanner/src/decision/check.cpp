@@ -85,6 +85,7 @@ class Checker {
     const auto weights = build_weights(subject);
     const auto placement = build_placement(*subject.model, workload, deployment);
     const auto memory = estimate_memory(*subject.model, weights.map, workload, deployment, placement, weights.basis);
+    look_for_overrides(memory, placement, *subject.model);
     compare(memory, placement, *subject.model);
     add_totals();
     add_forecasts();
@@ -284,6 +285,30 @@ class Checker {
     return p;
   }
 
+  /// Newer versions do not say which tensors were placed by hand (--cpu-moe, -ot). It shows where all weights are accounted for, but far more of them on the
+  /// host than layers explain.
+  void look_for_overrides(const MemoryEstimate& memory, const Placement& p, const Model& model) {
+    if (names_.empty() || !weights_unknown_.empty() || settings().other_overrides || p.gpu_layers <= model.hyperparameters.n_layers) return;
+    double host = 0;
+    double all = 0;
+    bool is_mapped = false;
+    for (const auto& b : log().buffers) {
+      if (b.term != LogTerm::model || is_repacked(b.where)) continue;
+      all += static_cast<double>(b.amount);
+      host += is_host(b.where) ? static_cast<double>(b.amount) : 0;
+      is_mapped = is_mapped || b.where.ends_with("_Mapped");
+    }
+    const auto whole = static_cast<double>(memory.bytes(Component::weights));
+    const auto expected = static_cast<double>(sum_of(memory, names_.size(), kHost, Component::weights).bytes);
+    constexpr double kSlack = 0.03;
+    constexpr double kMappedTwice = 1.4;
+    constexpr double kFarMore = 0.05;
+    const bool accounted_for = all >= (1 - kSlack) * whole && all <= (is_mapped ? kMappedTwice : 1 + kSlack) * whole;
+    if (accounted_for && host - expected > kFarMore * whole) {
+      placed_by_hand_ = "more of the weights is on the host than whole layers explain: tensors were placed by hand, and the log does not say which";
+    }
+  }
+
   /// Layers to devices as the cache's rows tell.
   void follow_cache(Placement& p, const Model& model, const Workload& w) {
     std::vector<double> cache(names_.size() + 1);  // the host last
@@ -301,7 +326,8 @@ class Checker {
     for (std::size_t i = 0; i < per_layer.size() && i < model.layers.size(); ++i) {
       for (const auto& mixer : model.layers[i].mixers) {
         const auto needs = cache_needs(mixer, w.kv_type_k, w.kv_type_v);
-        for (const auto& part : needs.token_caches()) per_layer[i] += static_cast<double>(part.bytes(w.context));
+        for (const auto& part : needs.token_caches()) per_layer[i] += static_cast<double>(part.bytes(w.context * w.concurrency));
+        if (cache_holds_states()) per_layer[i] += static_cast<double>(w.concurrency * (needs.conv_state_bytes + needs.recurrent_state_bytes));
       }
       all += per_layer[i];
     }
@@ -323,6 +349,13 @@ class Checker {
     }
     if (p.output != kHost) p.output = p.layer.back();
     if (p.layer != before.layer) out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
+  }
+
+  /// ik_llama.cpp keeps the states in the cache's buffer; the table at the end of newer llama.cpp adds them up as well.
+  bool cache_holds_states() const {
+    const auto& buffers = log().buffers;
+    if (std::any_of(buffers.begin(), buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::recurrent_state; })) return false;
+    return log().engine == LogEngine::ik_llama_cpp || std::any_of(buffers.begin(), buffers.end(), [](const LogBuffer& b) { return b.detail == "with states"; });
   }
 
   // --- rows -----------------------------------------------------------------------------------------------------------
@@ -374,13 +407,10 @@ class Checker {
       row.rounding += b.rounding;
       constexpr std::size_t kMostLines = 64;
       if (row.lines.size() < kMostLines) row.lines.push_back(b.line);
-      if (b.detail == "with states") with_states_.insert(slot);
       if (b.where.ends_with("_Mapped")) mapped.insert({slot, static_cast<int>(b.term)});
       if (is_repacked(b.where)) row.reason = "a repacked copy of weights: which ones depends on the CPU";
       if (split) row.reason = "split by rows over all devices";
     }
-    const bool any_state = memory.bytes(Component::recurrent_state) > 0;
-    const bool states_printed = std::any_of(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::recurrent_state; });
     for (auto& [key, row] : rows) {
       const int slot = key.first == 1 << 20 ? kHost : key.first == 1 << 21 ? kAll : key.first;
       const auto sum = [&](Component c) { return sum_of(memory, n, slot, c); };
@@ -389,15 +419,14 @@ class Checker {
         case LogTerm::model:
           s = sum(Component::weights);
           if (row.reason.empty()) row.reason = weights_unknown_;
+          if (row.reason.empty()) row.reason = placed_by_hand_;
           if (row.reason.empty() && settings().other_overrides) row.reason = fmt::format("tensors were placed by hand (line {})", settings().other_overrides->line);
           break;
         case LogTerm::kv:
         case LogTerm::kv_pool:
           s = sum(Component::kv);
           if (row.term == LogTerm::kv) {
-            // ik_llama.cpp keeps the states in the cache's buffer; the table at the end adds them up as well.
-            const bool with_states = with_states_.contains(slot) || (log().engine == LogEngine::ik_llama_cpp && any_state && !states_printed && slot != kAll);
-            if (with_states) s.bytes += sum(Component::recurrent_state).bytes;
+            if (cache_holds_states() && slot != kAll) s.bytes += sum(Component::recurrent_state).bytes;
             if (row.reason.empty()) row.reason = cache_unknown_;
             if (!settings().context) row.reason = "the context is not printed";
           } else if (!weights_unknown_.empty()) {
@@ -409,6 +438,9 @@ class Checker {
         case LogTerm::kv_tokens: s.bytes = predicted_tokens(memory, row); break;
         case LogTerm::recurrent_state:
           s = sum(Component::recurrent_state);
+          if (settings().draft_states && settings().draft_states->value > 0) {
+            row.reason = fmt::format("beside its own, each sequence keeps {} states for tokens that a draft may take back", settings().draft_states->value);
+          }
           break;
         case LogTerm::output:
           s = sum(Component::output);
@@ -517,8 +549,7 @@ class Checker {
   const Catalog& catalog_;
   Check out_;
   std::vector<std::string> names_;
-  std::set<int> with_states_;
-  std::string weights_unknown_, cache_unknown_;
+  std::string weights_unknown_, cache_unknown_, placed_by_hand_;
   bool sequences_from_output_ = false;
 };
 

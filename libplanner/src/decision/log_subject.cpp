@@ -141,11 +141,15 @@ std::string model_of_log(const EngineLog& log, const Catalog& catalog, std::vect
 }
 
 std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
-  const auto known = [&](const std::string& name) { return catalog.find_quantization(name) != nullptr; };
+  const auto known = [&](const std::string& name) {
+    const auto all = catalog.quantizations();
+    return std::any_of(all.begin(), all.end(), [&](const Quantization* q) { return q->is_gguf() && text::equal_ignoring_case(q->name, name); });
+  };
   if (log.engine == LogEngine::vllm) {
     constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"awq", "AWQ"},       {"gptq", "GPTQ"},       {"bitsandbytes", "NF4"},  {"bnb-4bit", "NF4"},
                                                                         {"nvfp4", "NVFP4-ST"}, {"mxfp4", "MXFP4-ST"}, {"modelopt_fp4", "NVFP4-ST"}, {"fp8", "FP8"},
-                                                                        {"w4a16", "W4A16"},   {"w8a16", "W8A16"},     {"w8a8", "INT8"}};
+                                                                        {"w4a16", "W4A16"},   {"w8a16", "W8A16"},     {"w8a8", "INT8"},         {"bf16", "BF16"},
+                                                                        {"fp16", "FP16"},     {"float16", "FP16"}};
     const auto named = [&](const std::string& text) -> std::string {
       const auto small = text::to_lower(text);
       for (const auto& [word, name] : kNames) {
@@ -174,6 +178,7 @@ std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
     }
     if (const auto dash = name.find(" - "); dash != std::string::npos) name.resize(dash);
     if (name.starts_with("all ")) name.erase(0, 4);
+    if (text::equal_ignoring_case(name, "fp16")) name = "F16";
     if (const auto space = name.find(' '); space != std::string::npos) name.resize(space);  // "MXFP4 MoE"
     if (known(name)) return name;
   }

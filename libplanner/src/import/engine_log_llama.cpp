@@ -422,6 +422,10 @@ void read_llama_line(const Line& line, Collector& out) {
   if (contains(text, "KV self size") || contains(text, " cells, ")) {
     read_cache_types(line, out);
     if (contains(text, "c^KV (")) out.saw(LogEngine::ik_llama_cpp);
+    if (const auto at = text.find(" rs_seq"); at != std::string_view::npos) {
+      auto digits = words_before(text, at)[0];
+      if (const auto n = take_integer(digits)) set(out.load().settings.draft_states, *n, line);
+    }
     if (const auto sum = amount_after(text, "KV self size")) {
       out.saw(LogEngine::llama_cpp);
       out.load().put({"ALL", LogTerm::kv, sum->bytes, sum->rounding, line.number, {}}, true);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_map>
 
 #include "core/text.h"
 #include "model/architecture.h"
@@ -21,10 +22,12 @@ std::int64_t Model::kv_layers() const {
   });
 }
 
-ParameterCounts Model::parameters() const {
-  const auto& hp = hyperparameters;
+namespace {
+
+ParameterCounts count_parameters(const Model& model) {
+  const auto& hp = model.hyperparameters;
   ParameterCounts counts;
-  for (const auto& t : tensors) {
+  for (const auto& t : model.tensors) {
     if (!t.is_parameter) continue;
     const std::int64_t n = t.n_elements();
     switch (t.part) {
@@ -39,6 +42,24 @@ ParameterCounts Model::parameters() const {
     }
   }
   return counts;
+}
+
+}  // namespace
+
+ParameterCounts Model::parameters() const {
+  if (identity == 0) return count_parameters(*this);
+  // Kept, one per thread: answers ask several times, and a count goes over a thousand tensors.
+  struct Kept {
+    const Tensor* of = nullptr;
+    std::size_t n = 0;
+    ParameterCounts counts;
+  };
+  constexpr std::size_t kMostKept = 1024;
+  thread_local std::unordered_map<std::uint64_t, Kept> kept;
+  if (kept.size() > kMostKept) kept.clear();
+  auto& k = kept[identity];
+  if (k.of != tensors.data() || k.n != tensors.size()) k = {tensors.data(), tensors.size(), count_parameters(*this)};
+  return k.counts;
 }
 
 Model build_model(const Hyperparameters& hp) {

@@ -23,7 +23,7 @@ const planner::Tensor* LayerParts::find(std::string_view name) const {
   for (const auto* t : tensors) {
     // "blk.N." and the name
     const std::string_view full = t->name;
-    if (full.size() > name.size() && full[full.size() - name.size() - 1] == '.' && full.ends_with(name)) return t;
+    if (full.size() > name.size() && full[full.size() - name.size() - 1] == '.' && full[full.size() - name.size()] == name.front() && full.ends_with(name)) return t;
   }
   return nullptr;
 }
