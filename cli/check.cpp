@@ -1,7 +1,7 @@
 // planner check: an engine's log against the prediction, buffer by buffer.
 
-#include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <CLI/App.hpp>
 
 #include <cmath>
 #include <cstdio>
@@ -83,13 +83,14 @@ std::string lines_text(const CheckRow& row) {
 }
 
 void add(Table& table, const CheckRow& row) {
-  table.add({row.device, std::string(words_of(row.term)), amount(row.term, row.printed), row.predicted ? amount(row.term, *row.predicted) : "-", error_text(row),
-             paint(words_of(row.verdict), colour_of(row.verdict)), lines_text(row)});
+  table.add({row.device, std::string(words_of(row.term)), amount(row.term, row.printed), row.predicted ? amount(row.term, *row.predicted) : "-",
+             error_text(row), paint(words_of(row.verdict), colour_of(row.verdict)), lines_text(row)});
 }
 
 void print_head(const Check& c) {
   const auto& r = c.request;
-  std::string line = fmt::format("{}  {}{}", paint(c.model.name, Colour::bold), c.quantization.empty() ? "quantization not known" : c.quantization, c.log.complete ? "" : ", incomplete log");
+  std::string line = fmt::format("{}  {}{}", paint(c.model.name, Colour::bold), c.quantization.empty() ? "quantization not known" : c.quantization,
+                                 c.log.complete ? "" : ", incomplete log");
   std::puts(wrap(line, terminal_width(), 2).c_str());
   line = fmt::format("{}, {}", r.engine, r.backend);
   for (const auto& d : r.devices) line += ", " + d;
@@ -101,15 +102,23 @@ void print_head(const Check& c) {
 
 void print(const Check& c) {
   print_head(c);
-  Table table({{"device", Align::left, true}, {"", Align::left}, {"printed MiB", Align::right}, {"predicted", Align::right}, {"error", Align::right}, {"", Align::left}, {"line", Align::right}});
+  Table table({{"device", Align::left, true},
+               {"", Align::left},
+               {"printed MiB", Align::right},
+               {"predicted", Align::right},
+               {"error", Align::right},
+               {"", Align::left},
+               {"line", Align::right}});
   for (const auto& row : c.rows) add(table, row);
   for (const auto& row : c.totals) add(table, row);
   std::printf("\n%s\n", table.text().c_str());
   for (const auto& row : c.rows) {
-    if (row.verdict == CheckVerdict::not_compared) std::puts(wrap(paint(fmt::format("{} {}: not compared: {}", row.device, words_of(row.term), row.reason), Colour::dim), terminal_width(), 2).c_str());
+    if (row.verdict == CheckVerdict::not_compared)
+      std::puts(wrap(paint(fmt::format("{} {}: not compared: {}", row.device, words_of(row.term), row.reason), Colour::dim), terminal_width(), 2).c_str());
   }
   for (const auto& row : c.forecasts) {
-    std::puts(wrap(paint(fmt::format("{} {} MiB (line {})", row.reason, amount(row.term, row.printed), row.lines.front()), Colour::dim), terminal_width(), 2).c_str());
+    std::puts(wrap(paint(fmt::format("{} {} MiB (line {})", row.reason, amount(row.term, row.printed), row.lines.front()), Colour::dim), terminal_width(), 2)
+                  .c_str());
   }
   for (const auto& note : c.notes) std::puts(wrap("note: " + note, terminal_width(), 2).c_str());
   const auto* worst = c.worst();
@@ -118,16 +127,18 @@ void print(const Check& c) {
     return;
   }
   const auto exact = std::count_if(c.rows.begin(), c.rows.end(), [](const CheckRow& row) { return row.verdict == CheckVerdict::exact; });
-  std::string line = fmt::format("{} of {} rows compared, {} exact; farthest off: {} {} ({}), tolerance {:g} %", c.compared(), c.rows.size(), exact, worst->device, words_of(worst->term),
-                                 error_text(*worst), 100 * c.tolerance);
+  std::string line = fmt::format("{} of {} rows compared, {} exact; farthest off: {} {} ({}), tolerance {:g} %", c.compared(), c.rows.size(), exact,
+                                 worst->device, words_of(worst->term), error_text(*worst), 100 * c.tolerance);
   std::puts(wrap(paint(line, c.holds() ? Colour::green : Colour::red), terminal_width(), 2).c_str());
 }
 
 Status run(Options& o) {
   o.check.tolerance = o.tolerance / 100;
   const auto check = check_log(read_engine_log(read_log(o.file), o.file), o.check, catalog_for(o.common));
-  if (o.common.json) std::puts(to_json(check).c_str());
-  else print(check);
+  if (o.common.json)
+    std::puts(to_json(check).c_str());
+  else
+    print(check);
   return check.holds() ? Status::answered : Status::check_failed;
 }
 
@@ -140,7 +151,7 @@ Command add_check(CLI::App& program) {
   app->add_option("--tolerance", o->tolerance, "Largest error of a row, in per cent")->capture_default_str()->check(CLI::Range(0.0, 1000.0));
   app->add_option("--model,-m", o->check.model, "The model, where the log does not tell it, or its GGUF file");
   app->add_option("--quant,-q", o->check.quantization, "Its quantization, where the log does not tell it");
-  app->add_option("--gpu,-g", o->check.devices, "The devices in the engine's order, where the log does not name them; repeatable");
+  app->add_option("--gpu,-g", o->check.devices, "The devices in the engine's order, where the log does not name them; repeatable")->allow_extra_args(false);
   app->add_flag("--json", o->common.json, "planner.check/1");
   add_data_option(*app, o->common);
   return {app, [o] { return run(*o); }};

@@ -20,7 +20,7 @@ namespace planner {
 
 /// What the log does not say, or says wrongly. Empty: as the log says.
 struct CheckOptions {
-  std::string model;                 ///< as EstimateRequest::model; a GGUF file brings its own quantization
+  std::string model;  ///< as EstimateRequest::model; a GGUF file brings its own quantization
   std::string quantization;
   std::vector<std::string> devices;  ///< by name, in the engine's order
   double tolerance = 0.05;           ///< relative
@@ -53,11 +53,11 @@ struct CheckRow {
 
 struct Check {
   EngineLog log;
-  EstimateRequest request;     ///< the same question for `estimate`
+  EstimateRequest request;  ///< the same question for `estimate`
   ModelSummary model;
-  std::string quantization;    ///< empty: not known
-  std::vector<CheckRow> rows;  ///< device by device
-  std::vector<CheckRow> totals;  ///< per device, of the rows that are compared
+  std::string quantization;         ///< empty: not known
+  std::vector<CheckRow> rows;       ///< device by device
+  std::vector<CheckRow> totals;     ///< per device, of the rows that are compared
   std::vector<CheckRow> forecasts;  ///< Ollama's own, before the load: shown, never compared
   double tolerance = 0.05;
   std::vector<std::string> notes;

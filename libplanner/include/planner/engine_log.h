@@ -1,6 +1,6 @@
 /// What an inference engine printed while it loaded a model: the buffers that it allocated, and all that a prediction of them needs.
 ///
-/// Read are the logs of llama.cpp (llama-cli, llama-server, llama-bench -v; every printing style since 2023), ik_llama.cpp, Ollama (its own runner and
+/// Read are the logs of llama.cpp (llama-cli, llama-server, llama-bench -v; the printing styles since early 2024), ik_llama.cpp, Ollama (its own runner and
 /// llama.cpp's) and vLLM. Lines may carry time stamps, levels, colours, process ids, prefixes of Docker and journals, or be glued to others: what is
 /// looked for is found anywhere in a line.
 ///
@@ -44,18 +44,18 @@ enum class LogTerm : std::uint8_t {
 [[nodiscard]] std::string_view to_string(LogTerm term);
 
 struct LogBuffer {
-  std::string where;       ///< as printed: "CUDA0", "CPU_Mapped", "Metal", "ROCm_Host"; of vLLM "rank 0"; "ALL" where it is a sum
+  std::string where;  ///< as printed: "CUDA0", "CPU_Mapped", "Metal", "ROCm_Host"; of vLLM "rank 0"; "ALL" where it is a sum
   LogTerm term = LogTerm::model;
   std::int64_t amount = 0;    ///< bytes (kv_tokens: tokens)
   std::int64_t rounding = 0;  ///< the true amount is within +- this: half of the last digit printed
   std::int64_t line = 0;
-  std::string detail;      ///< "full" or "sliding" of a cache in two parts; for forecasts, their name
+  std::string detail;  ///< "full" or "sliding" of a cache in two parts; for forecasts, their name
 };
 
 /// One accelerator as the engine names it.
 struct LogDevice {
-  std::string where;  ///< the prefix of its buffers: "CUDA0", "Vulkan1", "Metal"
-  std::string name;   ///< "NVIDIA GeForce RTX 4090"; empty: not printed
+  std::string where;                         ///< the prefix of its buffers: "CUDA0", "Vulkan1", "Metal"
+  std::string name;                          ///< "NVIDIA GeForce RTX 4090"; empty: not printed
   std::optional<std::int64_t> memory_bytes;  ///< of the device
   std::optional<std::int64_t> free_bytes;    ///< before the load; of Apple devices the recommended working set
   std::int64_t line = 0;
@@ -67,16 +67,17 @@ struct LogModel {
   MaybePrinted<std::string> file;          ///< path of the file
   MaybePrinted<std::string> architecture;  ///< as GGUF spells it
   MaybePrinted<std::string> file_type;     ///< "Q4_K - Medium"; of vLLM the quantization argument
-  MaybePrinted<std::int64_t> layers, hidden_size, heads, kv_heads, head_dim_k, head_dim_v, ffn_size, experts, experts_active, expert_ffn_size, vocab_size, window;
-  MaybePrinted<double> parameters;         ///< with the digits printed: `parameters_rounding`
+  MaybePrinted<std::int64_t> layers, hidden_size, heads, kv_heads, head_dim_k, head_dim_v, ffn_size, experts, experts_active, expert_ffn_size, vocab_size,
+      window;
+  MaybePrinted<double> parameters;  ///< with the digits printed: `parameters_rounding`
   double parameters_rounding = 0;
-  MaybePrinted<std::int64_t> tensor_bytes; ///< size of the model; `tensor_bytes_rounding`
+  MaybePrinted<std::int64_t> tensor_bytes;  ///< size of the model; `tensor_bytes_rounding`
   std::int64_t tensor_bytes_rounding = 0;
 };
 
 /// The engine's switches, as far as they are printed.
 struct LogSettings {
-  MaybePrinted<std::int64_t> context;      ///< cells in all (llama.cpp), the longest sequence (vLLM)
+  MaybePrinted<std::int64_t> context;  ///< cells in all (llama.cpp), the longest sequence (vLLM)
   MaybePrinted<std::int64_t> context_per_sequence;
   MaybePrinted<std::int64_t> batch, ubatch, sequences;
   MaybePrinted<bool> flash_attention, kv_unified, swa_full;
@@ -86,9 +87,9 @@ struct LogSettings {
   MaybePrinted<std::int64_t> copies;                  ///< of the scheduler, in pipeline parallelism
   MaybePrinted<std::int64_t> draft_states;            ///< recurrent states kept per sequence beside its own, for tokens that a draft may take back
   // Tensors placed by hand (-ot, --cpu-moe, --n-cpu-moe).
-  std::vector<std::int64_t> expert_layers_on_host;    ///< ascending
-  std::int64_t overridden_tensors = 0;                ///< lines that say so
-  MaybePrinted<bool> other_overrides;                 ///< tensors that are no experts, or on another device than the host
+  std::vector<std::int64_t> expert_layers_on_host;  ///< ascending
+  std::int64_t overridden_tensors = 0;              ///< lines that say so
+  MaybePrinted<bool> other_overrides;               ///< tensors that are no experts, or on another device than the host
   // vLLM
   MaybePrinted<std::int64_t> tensor_parallel, pipeline_parallel, block_size;
   MaybePrinted<double> memory_fraction;
@@ -96,21 +97,21 @@ struct LogSettings {
 };
 
 struct EngineLog {
-  std::string origin;     ///< file name, for messages
+  std::string origin;  ///< file name, for messages
   LogEngine engine = LogEngine::llama_cpp;
   MaybePrinted<std::string> version;  ///< "b4748", "0.11.0"
-  std::string style_version;  ///< where no version is printed: one of the time when lines looked like that; empty: the newest style
+  std::string style_version;          ///< where no version is printed: one of the time when lines looked like that; empty: the newest style
   MaybePrinted<bool> is_server;       ///< llama-server
   LogModel model;
   LogSettings settings;
-  std::vector<LogDevice> devices;     ///< in the engine's order
-  std::vector<LogBuffer> buffers;     ///< of the load that counts
-  std::vector<LogBuffer> forecasts;   ///< what Ollama thought before it loaded (memory.required): no allocations
+  std::vector<LogDevice> devices;    ///< in the engine's order
+  std::vector<LogBuffer> buffers;    ///< of the load that counts
+  std::vector<LogBuffer> forecasts;  ///< what Ollama thought before it loaded (memory.required): no allocations
   std::int64_t lines = 0;
-  std::int64_t loads = 0;             ///< loads of a model in the log; the last complete one counts
+  std::int64_t loads = 0;                      ///< loads of a model in the log; the last complete one counts
   std::int64_t first_line = 0, last_line = 0;  ///< of the load that counts
-  bool complete = false;              ///< the load reached its end: weights, cache and compute buffers are printed
-  std::vector<std::string> notes;     ///< what was assumed or left out
+  bool complete = false;                       ///< the load reached its end: weights, cache and compute buffers are printed
+  std::vector<std::string> notes;              ///< what was assumed or left out
 };
 
 /// Reads a log. Throws Error (invalid_file): no line in it is of an engine that is known here, or none says what was allocated.

@@ -23,8 +23,9 @@ using namespace decision;
 /// Where a buffer lies: accelerators by number, the host, or nowhere in particular.
 constexpr int kAll = -2;
 
-constexpr std::pair<std::string_view, std::string_view> kBackends[] = {{"CUDA", "cuda"}, {"ROCm", "rocm"},     {"Vulkan", "vulkan"}, {"SYCL", "sycl"}, {"Metal", "metal"},
-                                                                       {"MTL", "metal"}, {"OpenCL", "vulkan"}, {"RPC", "cuda"},      {"rank", "cuda"}, {"GPU", "cuda"}};
+constexpr std::pair<std::string_view, std::string_view> kBackends[] = {{"CUDA", "cuda"},   {"ROCm", "rocm"}, {"Vulkan", "vulkan"}, {"SYCL", "sycl"},
+                                                                       {"Metal", "metal"}, {"MTL", "metal"}, {"OpenCL", "vulkan"}, {"RPC", "cuda"},
+                                                                       {"rank", "cuda"},   {"GPU", "cuda"}};
 
 bool is_host(std::string_view where) {
   return where.starts_with("CPU") || where == "Host" || where == "host" || where == "AMX" || where.starts_with("BLAS") || where.ends_with("_Host");
@@ -56,9 +57,8 @@ std::vector<std::string> accelerators(const EngineLog& log) {
 }
 
 const LogDevice* find_device(const EngineLog& log, const std::string& where) {
-  const auto it = std::find_if(log.devices.begin(), log.devices.end(), [&](const LogDevice& d) {
-    return d.where == where || (d.where == "Metal" && (where.starts_with("MTL") || where == "Metal"));
-  });
+  const auto it = std::find_if(log.devices.begin(), log.devices.end(),
+                               [&](const LogDevice& d) { return d.where == where || (d.where == "Metal" && (where.starts_with("MTL") || where == "Metal")); });
   return it == log.devices.end() ? nullptr : &*it;
 }
 
@@ -114,8 +114,10 @@ class Checker {
     set_context(!server && s.sequences ? std::max<std::int64_t>(1, s.sequences->value) : 1);
     if (!s.context) out_.notes.push_back("the context is not printed: the default is taken");
     if (s.batch) r.batch = s.batch->value;
-    if (s.ubatch) r.ubatch = s.ubatch->value;
-    else if (log().engine == LogEngine::ollama && s.batch) r.ubatch = s.batch->value;
+    if (s.ubatch)
+      r.ubatch = s.ubatch->value;
+    else if (log().engine == LogEngine::ollama && s.batch)
+      r.ubatch = s.batch->value;
     if (s.kv_type_k) r.kv_type_k = lower(s.kv_type_k->value);
     if (s.kv_type_v) r.kv_type_v = lower(s.kv_type_v->value);
     if (s.swa_full) r.swa_full = s.swa_full->value;
@@ -171,7 +173,9 @@ class Checker {
     auto d = resolve_deployment(request, catalog_, ignored);
     std::size_t count = names_.size();
     if (log().engine == LogEngine::vllm) {
-      const auto parallel = [](const MaybePrinted<std::int64_t>& n) { return n && n->value > 0 && n->value <= 1024 ? static_cast<std::size_t>(n->value) : std::size_t{1}; };
+      const auto parallel = [](const MaybePrinted<std::int64_t>& n) {
+        return n && n->value > 0 && n->value <= 1024 ? static_cast<std::size_t>(n->value) : std::size_t{1};
+      };
       count = std::max(count, parallel(settings().tensor_parallel) * parallel(settings().pipeline_parallel));
     }
     const auto& given = options_.devices;
@@ -241,8 +245,9 @@ class Checker {
       r.quantization.clear();
     } else if (r.quantization.empty()) {
       // Something has to be placed; the rows that depend on it are not compared.
-      weights_unknown_ = log().model.file_type ? fmt::format("the quantization '{}' is not known here: give the file with --model", log().model.file_type->value)
-                                               : "the quantization is not printed: give it with --quant, or the file with --model";
+      weights_unknown_ = log().model.file_type
+                             ? fmt::format("the quantization '{}' is not known here: give the file with --model", log().model.file_type->value)
+                             : "the quantization is not printed: give it with --quant, or the file with --model";
       w = weigh(*subject.model, *catalog_.find_quantization("Q4_K_M"));
     } else {
       std::unique_ptr<Quantization> made;
@@ -256,8 +261,8 @@ class Checker {
       const auto printed = log().model.tensor_bytes->value;
       const auto difference = std::abs(w.stored.tensor_bytes - printed);
       if (difference > log().model.tensor_bytes_rounding + static_cast<std::int64_t>(kSlack * static_cast<double>(printed))) {
-        weights_unknown_ = fmt::format("the file is no stock {}: {} printed in line {}, {} by the mix; give the file with --model", out_.quantization, format_gib(printed),
-                                       log().model.tensor_bytes->line, format_gib(w.stored.tensor_bytes));
+        weights_unknown_ = fmt::format("the file is no stock {}: {} printed in line {}, {} by the mix; give the file with --model", out_.quantization,
+                                       format_gib(printed), log().model.tensor_bytes->line, format_gib(w.stored.tensor_bytes));
       }
     }
     return w;
@@ -348,7 +353,8 @@ class Checker {
       }
     }
     if (p.output != kHost) p.output = p.layer.back();
-    if (p.layer != before.layer) out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
+    if (p.layer != before.layer)
+      out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
   }
 
   /// ik_llama.cpp keeps the states in the cache's buffer; the table at the end of newer llama.cpp adds them up as well.
@@ -420,7 +426,8 @@ class Checker {
           s = sum(Component::weights);
           if (row.reason.empty()) row.reason = weights_unknown_;
           if (row.reason.empty()) row.reason = placed_by_hand_;
-          if (row.reason.empty() && settings().other_overrides) row.reason = fmt::format("tensors were placed by hand (line {})", settings().other_overrides->line);
+          if (row.reason.empty() && settings().other_overrides)
+            row.reason = fmt::format("tensors were placed by hand (line {})", settings().other_overrides->line);
           break;
         case LogTerm::kv:
         case LogTerm::kv_pool:
@@ -494,10 +501,14 @@ class Checker {
       return;
     }
     const auto difference = std::abs(s.bytes - row.printed);
-    if (difference <= row.rounding) row.verdict = CheckVerdict::exact;
-    else if (static_cast<double>(difference) <= options_.tolerance * static_cast<double>(row.printed) + static_cast<double>(row.rounding)) row.verdict = CheckVerdict::within;
-    else if (s.assumption && difference <= s.uncertainty) row.verdict = CheckVerdict::assumed;
-    else row.verdict = CheckVerdict::outside;
+    if (difference <= row.rounding)
+      row.verdict = CheckVerdict::exact;
+    else if (static_cast<double>(difference) <= options_.tolerance * static_cast<double>(row.printed) + static_cast<double>(row.rounding))
+      row.verdict = CheckVerdict::within;
+    else if (s.assumption && difference <= s.uncertainty)
+      row.verdict = CheckVerdict::assumed;
+    else
+      row.verdict = CheckVerdict::outside;
   }
 
   void add_totals() {
@@ -618,7 +629,11 @@ std::string to_json(const Check& c) {
   j.key("log").begin_object().field("file", c.log.origin).field("engine", to_string(c.log.engine));
   j.key("version");
   c.log.version ? j.value(c.log.version->value) : j.null();
-  j.field("lines", c.log.lines).field("loads", c.log.loads).field("first_line", c.log.first_line).field("last_line", c.log.last_line).field("complete", c.log.complete);
+  j.field("lines", c.log.lines)
+      .field("loads", c.log.loads)
+      .field("first_line", c.log.first_line)
+      .field("last_line", c.log.last_line)
+      .field("complete", c.log.complete);
   j.key("model_name");
   c.log.model.name ? j.value(c.log.model.name->value) : j.null();
   j.key("devices").begin_array();
@@ -640,7 +655,12 @@ std::string to_json(const Check& c) {
   j.end_array().field("engine", r.engine).key("backend").text_or_null(r.backend);
   j.field("context", r.context).field("concurrency", r.concurrency).field("batch", r.batch).field("ubatch", r.ubatch);
   j.key("kv_type_k").text_or_null(r.kv_type_k).key("kv_type_v").text_or_null(r.kv_type_v);
-  j.field("flash_attn", flash).field("swa_full", r.swa_full).field("kv_unified", r.kv_unified).field("kv_offload", r.kv_offload).key("outputs").text_or_null(r.outputs);
+  j.field("flash_attn", flash)
+      .field("swa_full", r.swa_full)
+      .field("kv_unified", r.kv_unified)
+      .field("kv_offload", r.kv_offload)
+      .key("outputs")
+      .text_or_null(r.outputs);
   j.field("gpu_layers", r.gpu_layers).field("n_cpu_moe", r.n_cpu_moe).field("gpu_memory_utilization", r.memory_fraction).end_object();
 
   j.field("tolerance_percent", c.tolerance * 100).field("holds", c.holds()).field("compared", static_cast<std::int64_t>(c.compared()));

@@ -55,8 +55,10 @@ std::size_t shared_words(std::string_view a, std::string_view b) {
     word.clear();
   };
   for (const char c : text::to_lower(a)) {
-    if (c == '-' || c == '_' || c == ' ' || c == '/' || c == '.') count();
-    else word += c;
+    if (c == '-' || c == '_' || c == ' ' || c == '/' || c == '.')
+      count();
+    else
+      word += c;
   }
   count();
   return n;
@@ -85,7 +87,8 @@ std::string contradiction(const Model& model, const LogModel& printed) {
     return fmt::format("n_layer {}, not {}", hp.n_layers, printed.layers->value);
   }
   if (differs(printed.hidden_size, hp.hidden_size)) return fmt::format("n_embd {}, not {}", hp.hidden_size, printed.hidden_size->value);
-  if (differs(printed.heads, hp.n_heads) && hp.n_heads > 0 && hp.n_heads_per_layer.empty()) return fmt::format("n_head {}, not {}", hp.n_heads, printed.heads->value);
+  if (differs(printed.heads, hp.n_heads) && hp.n_heads > 0 && hp.n_heads_per_layer.empty())
+    return fmt::format("n_head {}, not {}", hp.n_heads, printed.heads->value);
   if (differs(printed.kv_heads, hp.n_kv_heads) && hp.n_kv_heads > 0 && hp.n_kv_heads_per_layer.empty() && hp.n_kv_heads_swa == 0 && !is_mla) {
     return fmt::format("n_head_kv {}, not {}", hp.n_kv_heads, printed.kv_heads->value);
   }
@@ -122,7 +125,8 @@ std::string model_of_log(const EngineLog& log, const Catalog& catalog, std::vect
   }
   const std::string shown = names.empty() ? std::string("no name") : "'" + names.front() + "'";
   if (!names_a_geometry(m)) {
-    throw Error(ErrorKind::unknown_name, fmt::format("{}: the log does not say which model it is of ({}; {}): give it with --model", log.origin, shown, geometry_text(m)));
+    throw Error(ErrorKind::unknown_name,
+                fmt::format("{}: the log does not say which model it is of ({}; {}): give it with --model", log.origin, shown, geometry_text(m)));
   }
   std::vector<const ModelEntry*> fitting;
   for (const auto* entry : catalog.models()) {
@@ -132,11 +136,14 @@ std::string model_of_log(const EngineLog& log, const Catalog& catalog, std::vect
     fitting.push_back(entry);
   }
   if (fitting.empty()) {
-    throw Error(ErrorKind::unknown_name, fmt::format("{}: no model of the catalog has the geometry of {} ({}): give a file or a config.json with --model", log.origin, shown, geometry_text(m)));
+    throw Error(ErrorKind::unknown_name, fmt::format("{}: no model of the catalog has the geometry of {} ({}): give a file or a config.json with --model",
+                                                     log.origin, shown, geometry_text(m)));
   }
   const std::string name = names.empty() ? std::string() : names.front();
-  const auto* best = *std::max_element(fitting.begin(), fitting.end(), [&](const auto* a, const auto* b) { return shared_words(name, a->id) < shared_words(name, b->id); });
-  notes.push_back(fmt::format("the model ({}) is taken for {}, which has the geometry printed{}", shown, best->id, fitting.size() > 1 ? fmt::format(", as have {} others", fitting.size() - 1) : ""));
+  const auto* best =
+      *std::max_element(fitting.begin(), fitting.end(), [&](const auto* a, const auto* b) { return shared_words(name, a->id) < shared_words(name, b->id); });
+  notes.push_back(fmt::format("the model ({}) is taken for {}, which has the geometry printed{}", shown, best->id,
+                              fitting.size() > 1 ? fmt::format(", as have {} others", fitting.size() - 1) : ""));
   return best->id;
 }
 
@@ -146,10 +153,20 @@ std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
     return std::any_of(all.begin(), all.end(), [&](const Quantization* q) { return q->is_gguf() && text::equal_ignoring_case(q->name, name); });
   };
   if (log.engine == LogEngine::vllm) {
-    constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"awq", "AWQ"},       {"gptq", "GPTQ"},       {"bitsandbytes", "NF4"},  {"bnb-4bit", "NF4"},
-                                                                        {"nvfp4", "NVFP4-ST"}, {"mxfp4", "MXFP4-ST"}, {"modelopt_fp4", "NVFP4-ST"}, {"fp8", "FP8"},
-                                                                        {"w4a16", "W4A16"},   {"w8a16", "W8A16"},     {"w8a8", "INT8"},         {"bf16", "BF16"},
-                                                                        {"fp16", "FP16"},     {"float16", "FP16"}};
+    constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"awq", "AWQ"},
+                                                                        {"gptq", "GPTQ"},
+                                                                        {"bitsandbytes", "NF4"},
+                                                                        {"bnb-4bit", "NF4"},
+                                                                        {"nvfp4", "NVFP4-ST"},
+                                                                        {"mxfp4", "MXFP4-ST"},
+                                                                        {"modelopt_fp4", "NVFP4-ST"},
+                                                                        {"fp8", "FP8"},
+                                                                        {"w4a16", "W4A16"},
+                                                                        {"w8a16", "W8A16"},
+                                                                        {"w8a8", "INT8"},
+                                                                        {"bf16", "BF16"},
+                                                                        {"fp16", "FP16"},
+                                                                        {"float16", "FP16"}};
     const auto named = [&](const std::string& text) -> std::string {
       const auto small = text::to_lower(text);
       for (const auto& [word, name] : kNames) {
@@ -164,7 +181,8 @@ std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
     }
     if (!by_name.empty()) return by_name;
     // Not told otherwise, it keeps the checkpoint's 16 bits.
-    return log.settings.dtype && text::contains(log.settings.dtype->value, "float16") && !text::contains(log.settings.dtype->value, "bfloat16") ? "FP16" : "BF16";
+    return log.settings.dtype && text::contains(log.settings.dtype->value, "float16") && !text::contains(log.settings.dtype->value, "bfloat16") ? "FP16"
+                                                                                                                                                : "BF16";
   }
   if (log.model.file_type) {
     std::string name = log.model.file_type->value;

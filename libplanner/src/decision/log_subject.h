@@ -9,7 +9,8 @@
 
 namespace planner::decision {
 
-/// Name for `resolve_subject`: by the log's name where the printed geometry agrees, else by geometry. Throws Error (unknown_name): none, or too little is printed.
+/// Name for `resolve_subject`: by the log's name where the printed geometry agrees, else by geometry. Throws Error (unknown_name): none, or too little is
+/// printed.
 [[nodiscard]] std::string model_of_log(const EngineLog& log, const Catalog& catalog, std::vector<std::string>& notes);
 
 /// What of the printed geometry `model` contradicts: "n_layer 32, not 36"; empty: nothing.

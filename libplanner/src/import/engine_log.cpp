@@ -38,7 +38,7 @@ std::string_view without_escapes(std::string_view text, std::string& scratch) {
 }
 
 std::optional<double> unit_bytes(std::string_view word) {
-  constexpr std::pair<std::string_view, double> kUnits[] = {{"B", 1.0},        {"KiB", 0x1p10}, {"KB", 0x1p10}, {"MiB", 0x1p20}, {"MB", 0x1p20},
+  constexpr std::pair<std::string_view, double> kUnits[] = {{"B", 1.0},      {"KiB", 0x1p10}, {"KB", 0x1p10},  {"MiB", 0x1p20}, {"MB", 0x1p20},
                                                             {"GiB", 0x1p30}, {"GB", 0x1p30},  {"TiB", 0x1p40}, {"TB", 0x1p40}};
   for (const auto& [name, bytes] : kUnits) {
     if (word == name) return bytes;
@@ -251,12 +251,14 @@ EngineLog Collector::finish(std::int64_t lines) {
   close_load();
   log_.lines = lines;
   if (!saw_any()) {
-    throw Error(ErrorKind::invalid_file, fmt::format("{}: no line of this log is llama.cpp's, ik_llama.cpp's, Ollama's or vLLM's ({} lines read)", log_.origin, lines));
+    throw Error(ErrorKind::invalid_file,
+                fmt::format("{}: no line of this log is llama.cpp's, ik_llama.cpp's, Ollama's or vLLM's ({} lines read)", log_.origin, lines));
   }
   log_.engine = engine();
   if (!best_) {
-    throw Error(ErrorKind::invalid_file, fmt::format("{}: {} is at work here, but no line says what it allocated ({} lines read; start it with its default verbosity or more)", log_.origin,
-                                                     to_string(log_.engine), lines));
+    throw Error(ErrorKind::invalid_file,
+                fmt::format("{}: {} is at work here, but no line says what it allocated ({} lines read; start it with its default verbosity or more)",
+                            log_.origin, to_string(log_.engine), lines));
   }
   auto& l = *best_;
   log_.complete = l.is_complete();
@@ -274,7 +276,9 @@ EngineLog Collector::finish(std::int64_t lines) {
   log_.buffers = std::move(l.weights);
   log_.buffers.insert(log_.buffers.end(), std::make_move_iterator(l.context.begin()), std::make_move_iterator(l.context.end()));
   // A sum says nothing beside its parts.
-  const auto has_part = [&](LogTerm term) { return std::any_of(log_.buffers.begin(), log_.buffers.end(), [&](const LogBuffer& b) { return b.term == term && b.where != "ALL"; }); };
+  const auto has_part = [&](LogTerm term) {
+    return std::any_of(log_.buffers.begin(), log_.buffers.end(), [&](const LogBuffer& b) { return b.term == term && b.where != "ALL"; });
+  };
   for (const auto term : {LogTerm::kv, LogTerm::model}) {
     if (has_part(term)) std::erase_if(log_.buffers, [&](const LogBuffer& b) { return b.term == term && b.where == "ALL"; });
   }
@@ -284,7 +288,8 @@ EngineLog Collector::finish(std::int64_t lines) {
   for (const auto& b : log_.buffers) log_.last_line = std::max(log_.last_line, b.line);
   log_.style_version = style_;
   if (log_.loads > 1) {
-    log_.notes.push_back(fmt::format("{} loads of a model in this log: the last {}one counts, lines {} to {}", log_.loads, log_.complete ? "complete " : "", log_.first_line, log_.last_line));
+    log_.notes.push_back(fmt::format("{} loads of a model in this log: the last {}one counts, lines {} to {}", log_.loads, log_.complete ? "complete " : "",
+                                     log_.first_line, log_.last_line));
   }
   if (!log_.complete) log_.notes.push_back("the log ends, or was cut, before all buffers were printed");
   if (left_draft_out_) log_.notes.push_back("the buffers of the draft are left out");
@@ -299,7 +304,8 @@ std::string_view to_string(LogEngine engine) {
 }
 
 std::string_view to_string(LogTerm term) {
-  constexpr std::array<std::string_view, 10> kNames = {"model", "kv", "recurrent_state", "output", "compute", "kv_pool", "kv_tokens", "non_torch", "graphs", "total"};
+  constexpr std::array<std::string_view, 10> kNames = {"model",   "kv",        "recurrent_state", "output", "compute",
+                                                       "kv_pool", "kv_tokens", "non_torch",       "graphs", "total"};
   return kNames[static_cast<std::size_t>(term)];
 }
 

@@ -111,10 +111,18 @@ void read_meta(std::string_view info, const Line& line, Collector& out) {
   if (key == "model params") return read_parameters(value, line, m);
   if (key == "file size" || key == "model size") return read_size(value, line, m);
   if (key == "repeating layers") return out.saw(LogEngine::ik_llama_cpp);
-  const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {
-      {"n_layer", &m.layers},           {"n_embd", &m.hidden_size},    {"n_head", &m.heads},     {"n_head_kv", &m.kv_heads},
-      {"n_embd_head_k", &m.head_dim_k}, {"n_embd_head_v", &m.head_dim_v}, {"n_ff", &m.ffn_size},    {"n_expert", &m.experts},
-      {"n_expert_used", &m.experts_active}, {"n_ff_exp", &m.expert_ffn_size}, {"n_vocab", &m.vocab_size}, {"n_swa", &m.window}};
+  const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {{"n_layer", &m.layers},
+                                                                              {"n_embd", &m.hidden_size},
+                                                                              {"n_head", &m.heads},
+                                                                              {"n_head_kv", &m.kv_heads},
+                                                                              {"n_embd_head_k", &m.head_dim_k},
+                                                                              {"n_embd_head_v", &m.head_dim_v},
+                                                                              {"n_ff", &m.ffn_size},
+                                                                              {"n_expert", &m.experts},
+                                                                              {"n_expert_used", &m.experts_active},
+                                                                              {"n_ff_exp", &m.expert_ffn_size},
+                                                                              {"n_vocab", &m.vocab_size},
+                                                                              {"n_swa", &m.window}};
   for (const auto& [name, target] : numbers) {
     if (key != name) continue;
     auto rest = value;  // a list, where layers differ, is no number
@@ -143,12 +151,9 @@ void read_loader(std::string_view rest, const Line& line, Collector& out) {
   auto& m = out.load().model;
   if (key == "general.name" && !m.name) return set(m.name, clean(value), line);
   if (key == "general.architecture" && !m.architecture) return set(m.architecture, clean(value), line);
-  const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {{".block_count", &m.layers},
-                                                                              {".embedding_length", &m.hidden_size},
-                                                                              {".attention.head_count", &m.heads},
-                                                                              {".attention.head_count_kv", &m.kv_heads},
-                                                                              {".expert_count", &m.experts},
-                                                                              {".vocab_size", &m.vocab_size}};
+  const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {{".block_count", &m.layers},         {".embedding_length", &m.hidden_size},
+                                                                              {".attention.head_count", &m.heads}, {".attention.head_count_kv", &m.kv_heads},
+                                                                              {".expert_count", &m.experts},       {".vocab_size", &m.vocab_size}};
   for (const auto& [name, target] : numbers) {
     if (!key.ends_with(name) || *target) continue;
     auto digits = value;
@@ -172,9 +177,14 @@ void read_context(std::string_view rest, const Line& line, Collector& out) {
   out.saw(LogEngine::llama_cpp);
   if (key == "n_seq_max" || key == "n_ctx") out.begin_context(line.number);
   auto& s = out.load().settings;
-  const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {
-      {"n_ctx", &s.context}, {"n_ctx_per_seq", &s.context_per_sequence}, {"n_ctx_seq", &s.context_per_sequence}, {"n_batch", &s.batch}, {"n_ubatch", &s.ubatch},
-      {"n_seq_max", &s.sequences}, {"mla_attn", &s.mla}, {"attn_max_b", &s.attention_max_mib}};
+  const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {{"n_ctx", &s.context},
+                                                                              {"n_ctx_per_seq", &s.context_per_sequence},
+                                                                              {"n_ctx_seq", &s.context_per_sequence},
+                                                                              {"n_batch", &s.batch},
+                                                                              {"n_ubatch", &s.ubatch},
+                                                                              {"n_seq_max", &s.sequences},
+                                                                              {"mla_attn", &s.mla},
+                                                                              {"attn_max_b", &s.attention_max_mib}};
   for (const auto& [name, target] : numbers) {
     if (key != name) continue;
     auto digits = value;
@@ -271,7 +281,8 @@ void read_devices(const Line& line, Collector& out) {
   }
   if (contains(text, "ggml_metal")) {
     if (const auto rest = after(text, "found device: ")) out.device({"Metal", clean(*rest), std::nullopt, std::nullopt, line.number});
-    if (const auto rest = after(text, "GPU name: "); rest && !contains(*rest, "MTL")) out.device({"Metal", clean(*rest), std::nullopt, std::nullopt, line.number});
+    if (const auto rest = after(text, "GPU name: "); rest && !contains(*rest, "MTL"))
+      out.device({"Metal", clean(*rest), std::nullopt, std::nullopt, line.number});
     if (const auto rest = after(text, "recommendedMaxWorkingSetSize")) {
       auto value = skip_spaces(*rest);
       if (value.starts_with('=')) {
@@ -315,8 +326,10 @@ void read_override(const Line& line, Collector& out) {
   const bool to_host = target && (target->starts_with("CPU") || contains(until(*target, " \t\r"), "_Host"));
   auto name = after(line.text, "blk.");
   const auto layer = name ? take_integer(*name) : std::nullopt;
-  if (layer && to_host && contains(*name, "_exps.") && *layer < kMostLayers) l.experts_on_host[static_cast<std::size_t>(*layer)] = true;
-  else set(l.settings.other_overrides, true, line);
+  if (layer && to_host && contains(*name, "_exps.") && *layer < kMostLayers)
+    l.experts_on_host[static_cast<std::size_t>(*layer)] = true;
+  else
+    set(l.settings.other_overrides, true, line);
 }
 
 /// "|   - CUDA0 (RTX 4090)   | 24080 = 9436 + (14193 = 13169 +      38 +     985) +         451 |", "|   - Host | 30956 = 30940 + 0 + 16 |"
@@ -343,9 +356,7 @@ void read_breakdown(std::string_view rest, const Line& line, Collector& out) {
   out.saw(LogEngine::llama_cpp);
   auto& l = out.load();
   if (l.breakdown.size() >= kMostDevices) return;
-  const auto put = [&](LogTerm term, std::int64_t mib, const char* detail) {
-    l.breakdown.push_back({where, term, mib * kMiB, kMiB, line.number, detail});
-  };
+  const auto put = [&](LogTerm term, std::int64_t mib, const char* detail) { l.breakdown.push_back({where, term, mib * kMiB, kMiB, line.number, detail}); };
   put(LogTerm::model, numbers[first], "");
   put(LogTerm::kv, numbers[first + 1], "with states");
   put(LogTerm::compute, numbers[first + 2], "");
@@ -366,8 +377,9 @@ void read_command(const Line& line, Collector& out) {
     if (!name.empty()) set(m.file, clean(name), line);
   }
   const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {
-      {" --ctx-size ", &s.context}, {" -c ", &s.context},       {" --batch-size ", &s.batch}, {" -b ", &s.batch},           {" --ubatch-size ", &s.ubatch},
-      {" -ub ", &s.ubatch},         {" --parallel ", &s.sequences}, {" -np ", &s.sequences},  {" --n-gpu-layers ", &s.gpu_layers}, {" -ngl ", &s.gpu_layers}};
+      {" --ctx-size ", &s.context},        {" -c ", &s.context},     {" --batch-size ", &s.batch},   {" -b ", &s.batch},
+      {" --ubatch-size ", &s.ubatch},      {" -ub ", &s.ubatch},     {" --parallel ", &s.sequences}, {" -np ", &s.sequences},
+      {" --n-gpu-layers ", &s.gpu_layers}, {" -ngl ", &s.gpu_layers}};
   for (const auto& [flag, target] : numbers) {
     if (const auto n = integer_after(line.text, flag)) set(*target, *n, line);
   }
@@ -392,10 +404,11 @@ void read_command(const Line& line, Collector& out) {
 
 void read_llama_line(const Line& line, Collector& out) {
   const auto text = line.text;
-  // Most lines of a long log are neither: they are answered by these few searches.
+  // Most lines of a long log are somebody else's.
   const bool has_colon = text.find(':') != std::string_view::npos;
-  if (!has_colon && text.find("llama-") == std::string_view::npos) return;
+  if (!has_colon && !contains(text, "llama-") && !contains(text, "build=") && !contains(text, "overrid")) return;
 
+  if (contains(text, "llm_load_tensors: ")) out.saw_style("b4400");
   if (contains(text, "buffer size")) read_buffers(line, out);
   if (const auto info = after(text, "print_info: ")) read_meta(*info, line, out);
   if (const auto info = after(text, "llm_load_print_meta: ")) {
@@ -408,12 +421,17 @@ void read_llama_line(const Line& line, Collector& out) {
   }
   if (contains(text, "llama_kv_cache")) {
     // How the cache is announced dates a log that does not print its version.
-    if (contains(text, "llama_kv_cache_unified")) out.saw_style(contains(text, "kv_size =") ? "b5300" : "b6000");
-    else if (contains(text, "llama_kv_cache_init: kv_size")) out.saw_style("b5000");
-    else if (contains(text, "llama_kv_cache:") || contains(text, "llama_kv_cache_iswa:")) out.saw_style("");
+    if (contains(text, "llama_kv_cache_unified"))
+      out.saw_style(contains(text, "kv_size =") ? "b5300" : "b6000");
+    else if (contains(text, "llama_kv_cache_init: kv_size"))
+      out.saw_style("b5000");
+    else if (contains(text, "llama_kv_cache:") || contains(text, "llama_kv_cache_iswa:"))
+      out.saw_style("");
     if (const auto rest = after(text, "creating ")) {
-      if (rest->starts_with("non-SWA KV cache")) out.load().cache_part = "full";
-      else if (contains(*rest, "SWA KV cache")) out.load().cache_part = "sliding";
+      if (rest->starts_with("non-SWA KV cache"))
+        out.load().cache_part = "full";
+      else if (contains(*rest, "SWA KV cache"))
+        out.load().cache_part = "sliding";
     }
     if (contains(text, "full-size SWA cache")) set(out.load().settings.swa_full, true, line);
     if (const auto type = field(text, "type_k")) set(out.load().settings.kv_type_k, clean(*type), line);
@@ -449,8 +467,10 @@ void read_llama_line(const Line& line, Collector& out) {
   if (const auto copies = integer_after(text, "(n_copies=")) set(out.load().settings.copies, *copies, line);
   if (const auto slots = integer_after(text, "using n_parallel = ")) set(out.load().settings.sequences, *slots, line);
   if (contains(text, "draft")) {
-    if (contains(text, "loading draft model")) out.begin_draft(true);
-    else if (contains(text, "draft context")) out.begin_draft(false);
+    if (contains(text, "loading draft model"))
+      out.begin_draft(true);
+    else if (contains(text, "draft context"))
+      out.begin_draft(false);
   }
   if (contains(text, "srv ") || contains(text, "server is listening")) set(out.log().is_server, true, line);
   if (contains(text, "llama-") && contains(text, " -")) read_command(line, out);

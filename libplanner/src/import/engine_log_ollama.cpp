@@ -9,8 +9,10 @@ using text::contains;
 
 /// memory.required.full="20.1 GiB" memory.required.kv="1.6 GiB" memory.weights.total="15.4 GiB" memory.graph.full="565.0 MiB"
 void read_forecast(const Line& line, Collector& out) {
-  constexpr std::pair<std::string_view, LogTerm> kForecasts[] = {
-      {"memory.required.full", LogTerm::total}, {"memory.weights.total", LogTerm::model}, {"memory.required.kv", LogTerm::kv}, {"memory.graph.full", LogTerm::compute}};
+  constexpr std::pair<std::string_view, LogTerm> kForecasts[] = {{"memory.required.full", LogTerm::total},
+                                                                 {"memory.weights.total", LogTerm::model},
+                                                                 {"memory.required.kv", LogTerm::kv},
+                                                                 {"memory.graph.full", LogTerm::compute}};
   // A forecast is made before the load that it is for.
   if (!out.load().is_empty()) out.begin_load(line.number);
   auto& l = out.load();
@@ -104,7 +106,11 @@ void read_ollama_line(const Line& line, Collector& out) {
     d.name = clean(field(text, "name").value_or(""));
     d.line = line.number;
     const auto index = field(text, "id").value_or("0");
-    d.where = library == "metal" || library == "Metal" ? "Metal" : (library == "cuda" || library == "CUDA" ? "CUDA" : library == "rocm" || library == "ROCm" ? "ROCm" : "Vulkan") + std::string(index.size() == 1 ? index : "0");
+    d.where = library == "metal" || library == "Metal" ? "Metal"
+                                                       : (library == "cuda" || library == "CUDA"   ? "CUDA"
+                                                          : library == "rocm" || library == "ROCm" ? "ROCm"
+                                                                                                   : "Vulkan") +
+                                                             std::string(index.size() == 1 ? index : "0");
     auto total = field(text, "total").value_or("");
     if (const auto amount = take_amount(total)) d.memory_bytes = amount->bytes;
     auto free = field(text, "available").value_or("");

@@ -126,7 +126,9 @@ void read_vllm_line(const Line& line, Collector& out) {
     out.load().model.name = Printed<std::string>{clean(until(*rest, " \t")), line.number};
     return;
   }
-  if (!contains(text, "GiB") && !contains(text, " GB") && !contains(text, "locks: ") && !contains(text, "tokens") && !contains(text, "gpu_memory_utilization") && !contains(text, "max model len")) return;
+  if (!contains(text, "GiB") && !contains(text, " GB") && !contains(text, "locks: ") && !contains(text, "tokens") &&
+      !contains(text, "gpu_memory_utilization") && !contains(text, "max model len"))
+    return;
 
   if (contains(text, "Loading model weights took ")) return saw(), r.put(LogTerm::model, amount_after(text, "Loading model weights took "));
   if (contains(text, "Model loading took ")) return saw(), r.put(LogTerm::model, amount_after(text, "Model loading took "));
@@ -179,7 +181,8 @@ void read_vllm_line(const Line& line, Collector& out) {
       r.put(LogTerm::non_torch, take_amount(value));
     }
     if (auto desired = after(text, "GPU memory utilization is (")) {
-      if (const auto f = take_decimal(*desired); f && f->value > 0 && f->value <= 1) out.load().settings.memory_fraction = Printed<double>{f->value, line.number};
+      if (const auto f = take_decimal(*desired); f && f->value > 0 && f->value <= 1)
+        out.load().settings.memory_fraction = Printed<double>{f->value, line.number};
     }
     if (auto total = after(text, "Free memory on device (")) {
       if (auto second = after(*total, "/")) r.total_memory(take_amount(*second));

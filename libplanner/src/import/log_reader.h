@@ -63,13 +63,13 @@ inline constexpr std::int64_t kMostLayers = 4096;
 struct Load {
   LogModel model;
   LogSettings settings;
-  std::vector<LogDevice> devices;      ///< that this load names
+  std::vector<LogDevice> devices;  ///< that this load names
   std::vector<LogBuffer> weights;
-  std::vector<LogBuffer> context;      ///< of the context that is being made
-  std::vector<LogBuffer> breakdown;    ///< of a table at the end: whole MiB, used where nothing else is printed
+  std::vector<LogBuffer> context;    ///< of the context that is being made
+  std::vector<LogBuffer> breakdown;  ///< of a table at the end: whole MiB, used where nothing else is printed
   std::vector<LogBuffer> forecasts;
   std::bitset<kMostLayers> experts_on_host;
-  std::string cache_part;              ///< "full" or "sliding": which cache comes next
+  std::string cache_part;  ///< "full" or "sliding": which cache comes next
   std::int64_t first_line = 0, last_line = 0;
 
   [[nodiscard]] bool has(LogTerm term) const;
