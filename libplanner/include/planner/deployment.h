@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,19 @@ struct DeploymentDevice {
   }
 };
 
+/// How llama.cpp spreads a model over several devices.
+enum class SplitMode : std::uint8_t {
+  layer,  ///< whole layers, each with its cache
+  row,    ///< rows of the large matrices over all devices; the rest, the cache and the intermediate results on the first
+};
+
+/// One rule of llama.cpp's --override-tensor: a tensor in whose name `pattern` is found (ECMAScript, as std::regex_search) lies in that buffer. The first rule
+/// that matches counts.
+struct TensorOverride {
+  std::string pattern;
+  int device = -1;  ///< index into Deployment::devices; -1: the host
+};
+
 struct Deployment {
   std::vector<DeploymentDevice> devices;  ///< accelerators in order; empty: the host alone
   DeploymentDevice host;
@@ -34,6 +48,19 @@ struct Deployment {
   std::string backend;                    ///< cuda, metal, rocm, vulkan, sycl, cpu
   double memory_fraction = 0;             ///< of each device that an engine with a pool may fill; 0: no pool
   bool unified_memory = false;            ///< host and (one) device share their memory: what lies on the host counts there
+
+  // Spreading over devices.
+  std::int64_t tensor_parallel = 0;       ///< ranks that share each layer; 0: the engine's default for the devices given
+  std::int64_t pipeline_parallel = 0;     ///< stages of layers behind each other; 0: the engine's default
+  SplitMode split = SplitMode::layer;
+  std::vector<double> tensor_split;       ///< shares of the devices, in order; empty: by their free memory
+  std::vector<TensorOverride> overrides;  ///< in order
+  // How the host's part of a model file is held.
+  bool mmap = true;                       ///< mapped from the file instead of read into memory
+  bool repack = true;                     ///< matrices that a CPU kernel wants in another order lie there in that order
+
+  /// Devices that no catalog has: those of a machine file whose slots differ from the catalog's card. DeploymentDevice::device may point here.
+  std::vector<std::shared_ptr<const Device>> described;
 };
 
 inline constexpr int kHost = -1;
@@ -59,9 +86,19 @@ struct WeightMap {
   std::int64_t mtp = 0;               ///< multi-token-prediction layers in the file
   bool tied = false;
 
+  /// Tensors that an override puts elsewhere, added up by layer and buffer. They are part of nothing above.
+  struct Pinned {
+    int layer = -1;                   ///< -1: outside the layers
+    int device = -1;                  ///< index into Deployment::devices; -1: the host
+    std::int64_t dense = 0, experts = 0;  ///< multiplied
+    std::int64_t tables = 0;          ///< looked up by row
+  };
+  std::vector<Pinned> pinned;
+
   [[nodiscard]] std::int64_t total() const;
 };
-[[nodiscard]] WeightMap weight_map(const Model& model, const StoredModel& stored);
+/// Throws Error (usage): a pattern of `overrides` is no regular expression.
+[[nodiscard]] WeightMap weight_map(const Model& model, const StoredModel& stored, const std::vector<TensorOverride>& overrides = {});
 
 /// Layers filled onto the devices from the last backwards, as llama.cpp's -ngl does: the output goes last and counts as one, the first layers stay on the host
 /// when `gpu_layers` is less than all. Devices take layers in proportion to `shares` (equal length as devices), their free memory as a rule.

@@ -30,7 +30,8 @@ struct EstimateRequest {
   std::string quantization;               ///< empty: the whole table of quantizations (or the file's own)
   std::vector<std::string> devices;       ///< empty: one device without a limit, and the ranking of all
   std::int64_t device_count = 1;          ///< repeats the one device given
-  std::string engine = "llama.cpp";       ///< NAME or NAME@VERSION
+  std::string machine;                    ///< path of a machine file (machine.h) instead of devices; with devices: its host alone
+  std::string engine = "llama.cpp";       ///< NAME or NAME@VERSION; "all": every engine, side by side
   std::string backend;                    ///< empty: the device vendor's own
   std::optional<std::int64_t> context, depth, prompt, cached_prompt, concurrency, batch, ubatch;
   std::string kv_type_k, kv_type_v;       ///< empty: the engine's default
@@ -39,8 +40,19 @@ struct EstimateRequest {
   std::string outputs;                    ///< logits kept at once: "slots" (one per sequence; also when empty), "batch", or a number of tokens
   std::optional<std::int64_t> gpu_layers;  ///< absent: as many as fit
   std::int64_t n_cpu_moe = 0;             ///< the experts of the first N layers stay on the host
+  std::vector<std::string> override_tensors;  ///< "REGEX=BUFFER" (CPU, CUDA0, ...), the first that matches counts; they come before n_cpu_moe
+  std::string split;                      ///< "layer" (also when empty) or "row"
+  std::vector<double> tensor_split;       ///< shares of the devices; empty: by free memory
+  bool mmap = true, repack = true;
+  std::string draft;                      ///< draft model, named as `model`; "mtp": the model's own multi-token-prediction layers
+  std::string draft_quantization;         ///< empty: as the model's
+  std::optional<std::int64_t> draft_tokens;  ///< absent: the engine's default
+  std::optional<double> acceptance;       ///< share of drafted tokens that are accepted
+  std::string mmproj;                     ///< projector: a .gguf file, or "auto": the model's own tower in 16 bit; empty: none is loaded
+  std::optional<std::int64_t> tensor_parallel, pipeline_parallel, max_num_seqs, max_batched_tokens, block_size;
   std::optional<std::int64_t> reserve_bytes;  ///< kept by driver and desktop, per device; absent: the platform's figure
   std::optional<double> memory_fraction;  ///< of engines with a pool
+  std::string sweep;                      ///< "context", "concurrency" or "prompt": Estimate::sweep over that axis; empty: none
   bool solve = true;                      ///< largest context, best quantization ... (Fit's solved fields)
   bool explain = false;                   ///< fill Estimate::explain
 };
@@ -64,7 +76,7 @@ enum class Verdict : std::uint8_t { fits, tight, offload, no };
 
 /// One knob turned by one step.
 struct Knob {
-  std::string knob;  ///< "quantization", "context", "kv_type", "concurrency", "gpu_layers", "gpus"
+  std::string knob;  ///< "quantization", "context", "kv_type", "concurrency", "n_cpu_moe", "gpu_layers", "gpus"
   std::string step;  ///< "Q4_K_M -> Q4_K_S"
   std::int64_t bytes_freed = 0;      ///< on the limiting device
   std::optional<double> decode_ratio;  ///< decode speed after / before
@@ -82,6 +94,7 @@ struct Fit {
   // Solved; absent when not asked for, or without a limit.
   std::optional<std::int64_t> max_context, max_concurrency, min_gpus;
   std::string best_quantization;
+  /// Knobs that together make everything fit on the devices; leaving one out, or turning it one step less, does not.
   std::vector<Change> smallest_change;
   std::vector<Knob> knobs;
 };
@@ -116,6 +129,16 @@ struct Explanation {
   std::string basis, source;
 };
 
+/// One point of a sweep.
+struct SweepPoint {
+  std::int64_t at = 0;  ///< tokens of context or prompt, or sequences
+  std::int64_t total_bytes = 0, kv_bytes = 0, compute_bytes = 0;
+  Verdict verdict = Verdict::fits;
+  std::optional<double> decode_tokens_per_s, aggregate_decode_tokens_per_s, prefill_tokens_per_s, time_to_first_token_s;
+};
+
+struct EngineRow;
+
 struct Estimate {
   ModelSummary model;
   std::optional<QuantizationSummary> quantization;
@@ -126,8 +149,20 @@ struct Estimate {
   std::optional<Throughput> throughput;
   std::vector<QuantizationRow> quantizations;
   std::vector<DeviceRow> devices_ranked;
+  std::vector<EngineRow> engines;  ///< of the request's "all"
+  std::vector<SweepPoint> sweep;   ///< in order of the axis
+  std::string sweep_axis;          ///< "context", "concurrency" or "prompt"; empty: none was asked for
+  std::string advice;              ///< what dominates and what to change first, in one line; empty: nothing to say
   std::vector<std::string> notes;
   std::vector<Explanation> explain;
+};
+
+/// One engine of several side by side.
+struct EngineRow {
+  std::string id;
+  Estimate answer;
+  std::string difference;  ///< from the first engine that answers: which terms differ and why
+  std::string error;       ///< why the engine cannot answer; empty: it does
 };
 
 /// Answers a request. Throws Error: unknown or ambiguous names, values out of range (usage), unreadable files, a model whose geometry is not known.

@@ -26,6 +26,16 @@ struct Workload {
   bool kv_unified = false;       ///< one cache shared by the sequences instead of one each
   std::int64_t outputs = 0;      ///< tokens of one decode call whose logits are wanted; 0: one per sequence, as a server's slots do
   bool kv_offload = true;        ///< the cache lies with its layers; false: on the host
+
+  // Speculative decoding.
+  std::int64_t draft_tokens = 0;     ///< tokens drafted ahead at most; 0: nothing is drafted
+  bool draft_by_mtp = false;         ///< by the model's own multi-token-prediction layers; otherwise by a draft model
+  std::optional<double> acceptance;  ///< share of drafted tokens that the model accepts; absent: not stated
+
+  // Servers with a pool. 0: the engine's default.
+  std::int64_t max_num_seqs = 0;        ///< sequences that one step may hold
+  std::int64_t max_batched_tokens = 0;  ///< tokens that one step may hold
+  std::int64_t block_size = 0;          ///< tokens per block of the cache
 };
 
 }  // namespace planner

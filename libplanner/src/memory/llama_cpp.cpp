@@ -25,6 +25,7 @@ class LlamaCpp {
       slot(p_.layer[i]) += weights_.layers[i].dense;
       slot(p_.experts_on_host[i] ? kHost : p_.layer[i]) += weights_.layers[i].experts;
     }
+    for (const auto& p : weights_.pinned) slot(p.device) += p.dense + p.experts + p.tables;
     for (int i = 0; i < n; ++i) a_.add(i, "model", Component::weights, slot(i), a_.question().weights_basis);
     a_.add(kHost, "model", Component::weights, slot(kHost), a_.question().weights_basis);
 

@@ -1,17 +1,59 @@
 #include <algorithm>
 #include <numeric>
+#include <regex>
 
 #include "planner/deployment.h"
+#include "planner/error.h"
 
 namespace planner {
+namespace {
+
+/// The buffer that overrides put a tensor in, by its name: the first pattern that is found in it counts.
+/// Source: llama_model_loader::create_tensor in src/llama-model-loader.cpp of ggml-org/llama.cpp.
+class Overrides {
+ public:
+  explicit Overrides(const std::vector<TensorOverride>& rules) {
+    for (const auto& rule : rules) {
+      try {
+        rules_.push_back({std::regex(rule.pattern), rule.device});
+      } catch (const std::regex_error& e) {
+        throw Error(ErrorKind::usage, "override-tensor: '" + rule.pattern + "' is no regular expression: " + e.what());
+      }
+    }
+  }
+  [[nodiscard]] const int* find(const std::string& tensor) const {
+    const auto it = std::find_if(rules_.begin(), rules_.end(), [&](const Rule& r) { return std::regex_search(tensor, r.pattern); });
+    return it == rules_.end() ? nullptr : &it->device;
+  }
+
+ private:
+  struct Rule {
+    std::regex pattern;
+    int device;
+  };
+  std::vector<Rule> rules_;
+};
+
+WeightMap::Pinned& pinned_at(WeightMap& map, int layer, int device) {
+  const auto it = std::find_if(map.pinned.begin(), map.pinned.end(), [&](const auto& p) { return p.layer == layer && p.device == device; });
+  if (it != map.pinned.end()) return *it;
+  auto& added = map.pinned.emplace_back();
+  added.layer = layer;
+  added.device = device;
+  return added;
+}
+
+}  // namespace
 
 std::int64_t WeightMap::total() const {
   std::int64_t sum = token_embedding + other_tables + output + mtp;
   for (const auto& layer : layers) sum += layer.dense + layer.experts;
+  for (const auto& p : pinned) sum += p.dense + p.experts + p.tables;
   return sum;
 }
 
-WeightMap weight_map(const Model& model, const StoredModel& stored) {
+WeightMap weight_map(const Model& model, const StoredModel& stored, const std::vector<TensorOverride>& rules) {
+  const Overrides overrides(rules);
   WeightMap map;
   map.layers.resize(static_cast<std::size_t>(model.hyperparameters.n_layers));
   map.tied = model.hyperparameters.tied_embeddings;
@@ -19,7 +61,12 @@ WeightMap weight_map(const Model& model, const StoredModel& stored) {
     const auto& t = model.tensors[i];
     const std::int64_t bytes = stored.bytes[i];
     if (bytes == 0) continue;
-    if (t.part == ModelPart::mtp) map.mtp += bytes;
+    if (const int* device = rules.empty() ? nullptr : overrides.find(t.name)) {
+      auto& p = pinned_at(map, t.part == ModelPart::mtp ? -1 : t.layer, *device);
+      // A tied table is multiplied too, where it lies: the override holds for both uses.
+      const bool looked_up = t.is_table && !(map.tied && t.name == "token_embd.weight");
+      (t.is_expert ? p.experts : looked_up ? p.tables : p.dense) += bytes;
+    } else if (t.part == ModelPart::mtp) map.mtp += bytes;
     else if (t.layer >= 0) (t.is_expert ? map.layers[static_cast<std::size_t>(t.layer)].experts : map.layers[static_cast<std::size_t>(t.layer)].dense) += bytes;
     else if (t.is_table) (t.name == "token_embd.weight" ? map.token_embedding : map.other_tables) += bytes;
     else map.output += bytes;

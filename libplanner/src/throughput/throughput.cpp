@@ -92,6 +92,7 @@ std::int64_t bytes_read_per_token(const Model& model, const WeightMap& weights, 
     bytes += weights.layers[i].dense + cache_bytes_read(model.layers[i], workload, windows);
     if (hp.n_experts > 0) bytes += static_cast<std::int64_t>(static_cast<double>(weights.layers[i].experts) * expert_coverage(hp, 1));
   }
+  for (const auto& p : weights.pinned) bytes += p.dense + static_cast<std::int64_t>(static_cast<double>(p.experts) * expert_coverage(hp, 1));
   return bytes;
 }
 
@@ -114,6 +115,7 @@ std::optional<Throughput> estimate_throughput(const Model& model, const WeightMa
     at(workload.kv_offload ? placement.layer[i] : kHost).kv += cache_bytes_read(model.layers[i], workload, windows);
   }
   at(placement.output).dense += weights.output + (weights.tied ? weights.token_embedding : 0);
+  for (const auto& p : weights.pinned) at(p.device).dense += p.dense, at(p.device).experts += p.experts;
   if (tensor_parallel) {
     // Every rank holds its part of every layer and all work at once.
     Share sum = shares.front();
