@@ -101,8 +101,25 @@ struct WeightMap {
 [[nodiscard]] WeightMap weight_map(const Model& model, const StoredModel& stored, const std::vector<TensorOverride>& overrides = {});
 
 /// Layers filled onto the devices from the last backwards, as llama.cpp's -ngl does: the output goes last and counts as one, the first layers stay on the host
-/// when `gpu_layers` is less than all. Devices take layers in proportion to `shares` (equal length as devices), their free memory as a rule.
+/// when `gpu_layers` is less than all. Devices take layers in proportion to `shares` (equal length as devices), their free memory as a rule. `n_behind`: layers of
+/// the file behind the model proper (multi-token prediction), which are counted like the others.
 /// Source: load_tensors in src/llama-model.cpp of ggml-org/llama.cpp.
-[[nodiscard]] Placement place_layers(std::int64_t n_layers, std::int64_t gpu_layers, const std::vector<double>& shares);
+[[nodiscard]] Placement place_layers(std::int64_t n_layers, std::int64_t gpu_layers, const std::vector<double>& shares, std::int64_t n_behind = 0);
+
+/// Shares of the devices: tensor_split where it is given, else their usable memory.
+[[nodiscard]] std::vector<double> device_shares(const Deployment& deployment);
+
+/// A CPU's instructions, as far as they decide in which order matrices lie.
+struct CpuFeatures {
+  bool arm = false;     ///< ARM with 8-bit integer matrix instructions; else x86 with AVX2
+  bool avx512 = false;
+};
+struct RepackedBytes {
+  std::int64_t matrices = 0;    ///< in the order of a CPU kernel instead of the file's
+  std::int64_t tied_copy = 0;   ///< of those, what the file's order is needed for as well: a tied table, looked up and multiplied
+};
+/// What llama.cpp keeps in another order for its CPU kernels when the whole model lies on the host.
+/// Source: ggml_repack_get_optimal_repack_type in ggml/src/ggml-cpu/repack.cpp of ggml-org/llama.cpp.
+[[nodiscard]] RepackedBytes repacked_bytes(const Model& model, const StoredModel& stored, const CpuFeatures& cpu);
 
 }  // namespace planner

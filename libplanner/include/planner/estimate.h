@@ -91,10 +91,13 @@ struct Fit {
   std::int64_t shortfall_bytes = 0;   ///< missing on the limiting device with everything on the accelerators; 0: none
   std::string limiting_device, limiting_term;  ///< empty where nothing limits
   std::int64_t gpu_layers = 0;        ///< llama.cpp's -ngl of the placement shown
+  std::int64_t n_cpu_moe = 0;         ///< its --n-cpu-moe: layers, from the first on, whose experts lie on the host
   // Solved; absent when not asked for, or without a limit.
   std::optional<std::int64_t> max_context, max_concurrency, min_gpus;
   std::string best_quantization;
-  /// Knobs that together make everything fit on the devices; leaving one out, or turning it one step less, does not.
+  /// Knobs that together make everything fit on the devices; leaving one out, or turning it one step less, does not. What hurts least goes first: the cache in
+  /// q8_0; quantizations of 4 bits and more; half the context; fewer sequences; the cache in q4_0 and 3 bits; the rest of the context; any quantization; more
+  /// devices. Knobs of a later group are used only where all of the earlier ones together do not do.
   std::vector<Change> smallest_change;
   std::vector<Knob> knobs;
 };
@@ -142,6 +145,8 @@ struct EngineRow;
 struct Estimate {
   ModelSummary model;
   std::optional<QuantizationSummary> quantization;
+  std::string draft, projector;  ///< what is loaded beside the model: "Qwen3-0.6B Q4_K_M", "vision tower in F16"; empty: nothing
+  std::string machine;           ///< name of the machine file's machine; empty: none was given
   Workload workload;
   std::string engine, engine_version, backend;
   std::optional<MemoryEstimate> memory;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <numeric>
 #include <regex>
 
 #include "planner/deployment.h"
@@ -74,30 +73,64 @@ WeightMap weight_map(const Model& model, const StoredModel& stored, const std::v
   return map;
 }
 
-Placement place_layers(std::int64_t n_layers, std::int64_t gpu_layers, const std::vector<double>& shares) {
+Placement place_layers(std::int64_t n_layers, std::int64_t gpu_layers, const std::vector<double>& shares, std::int64_t n_behind) {
   Placement p;
+  const std::int64_t all = n_layers + n_behind + 1;
   p.layer.assign(static_cast<std::size_t>(n_layers), kHost);
   p.experts_on_host.assign(static_cast<std::size_t>(n_layers), false);
-  p.gpu_layers = std::clamp<std::int64_t>(gpu_layers, 0, n_layers + 1);
+  p.gpu_layers = std::clamp<std::int64_t>(gpu_layers, 0, all);
   if (p.gpu_layers == 0 || shares.empty()) return p;
 
-  // Cumulative shares; a layer goes to the first device whose share lies beyond its position among the offloaded ones.
-  std::vector<double> upper(shares.size());
-  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
-  double before = 0;
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    before += sum > 0 ? shares[i] / sum : 1.0 / static_cast<double>(shares.size());
-    upper[i] = before;
-  }
-  const std::int64_t first = n_layers + 1 - p.gpu_layers;
+  // Cumulative shares, in single precision as the engine has them; a layer goes to the first device whose share lies beyond its position among the offloaded ones.
+  std::vector<float> upper(shares.size());
+  float sum = 0;
+  for (std::size_t i = 0; i < shares.size(); ++i) upper[i] = sum += static_cast<float>(shares[i]);
+  for (std::size_t i = 0; i < shares.size(); ++i) upper[i] = sum > 0 ? upper[i] / sum : static_cast<float>(i + 1) / static_cast<float>(shares.size());
+  const std::int64_t first = all - p.gpu_layers;
   const auto device_of = [&](std::int64_t position) {
-    const double at = static_cast<double>(position - first) / static_cast<double>(p.gpu_layers);
+    const float at = static_cast<float>(position - first) / static_cast<float>(p.gpu_layers);
     const auto it = std::upper_bound(upper.begin(), upper.end(), at);
     return static_cast<int>(std::min<std::ptrdiff_t>(it - upper.begin(), static_cast<std::ptrdiff_t>(upper.size()) - 1));
   };
-  for (std::int64_t i = std::max<std::int64_t>(first, 0); i < n_layers; ++i) p.layer[static_cast<std::size_t>(i)] = device_of(i);
-  p.output = device_of(n_layers);
+  for (std::int64_t i = first; i < n_layers; ++i) p.layer[static_cast<std::size_t>(i)] = device_of(i);
+  p.output = device_of(all - 1);
   return p;
+}
+
+std::vector<double> device_shares(const Deployment& deployment) {
+  if (!deployment.tensor_split.empty()) return deployment.tensor_split;
+  std::vector<double> shares;
+  const bool known = std::all_of(deployment.devices.begin(), deployment.devices.end(), [](const auto& d) { return d.usable_bytes().has_value(); });
+  for (const auto& device : deployment.devices) shares.push_back(known ? static_cast<double>(*device.usable_bytes()) : 1.0);
+  return shares;
+}
+
+RepackedBytes repacked_bytes(const Model& model, const StoredModel& stored, const CpuFeatures& cpu) {
+  struct Layout {
+    FormatId format;
+    std::int64_t x86_rows, arm_rows;  ///< rows that are interleaved; 0: left as they are
+    bool needs_avx512 = false;
+  };
+  constexpr Layout kLayouts[] = {{FormatId::q4_0, 8, 4}, {FormatId::q4_k, 8, 8},   {FormatId::q2_k, 8, 0, true}, {FormatId::q5_k, 0, 8}, {FormatId::q6_k, 0, 8},
+                                 {FormatId::iq4_nl, 8, 4}, {FormatId::mxfp4, 8, 4}, {FormatId::q8_0, 0, 4},       {FormatId::q1_0, 0, 4}};
+  const auto is_repacked = [&](const Tensor& t, FormatId format) {
+    const auto* it = std::find_if(std::begin(kLayouts), std::end(kLayouts), [&](const Layout& l) { return l.format == format; });
+    if (it == std::end(kLayouts)) return false;
+    const std::int64_t rows = cpu.arm ? it->arm_rows : it->needs_avx512 && !cpu.avx512 ? 0 : it->x86_rows;
+    return rows > 0 && t.shape[1] % rows == 0;
+  };
+  RepackedBytes out;
+  for (std::size_t i = 0; i < model.tensors.size(); ++i) {
+    const auto& t = model.tensors[i];
+    if (stored.bytes[i] == 0 || t.part == ModelPart::mtp || t.n_dims < 2 || !is_repacked(t, stored.formats[i])) continue;
+    const bool tied_table = model.hyperparameters.tied_embeddings && t.name == "token_embd.weight";
+    if (t.is_table && !tied_table) continue;
+    // Matrices of a plain product have two dimensions, stacks of experts three.
+    if (t.is_expert != (t.n_dims == 3)) continue;
+    out.matrices += stored.bytes[i];
+    if (tied_table) out.tied_copy += stored.bytes[i];
+  }
+  return out;
 }
 
 }  // namespace planner
