@@ -1,0 +1,22 @@
+// Q2_0: 64 weights of 2 bits, one scale. Codes 0 .. 3 stand for -1 .. 2.
+#pragma once
+
+#include "formats/bits.h"
+
+namespace planner::runtime::PLANNER_PATH {
+
+struct Q2_0 {
+  static constexpr FormatId kId = FormatId::q2_0;
+  static constexpr int kWeights = 64, kBytes = 18, kGroup = 32;
+  static constexpr bool kOffset = false;
+
+  static void unpack(const u8* b, i8* q, float* scale, float*) {
+    for (int i = 0; i < 64; ++i) q[i] = static_cast<i8>((b[2 + i / 4] >> (2 * (i % 4)) & 3) - 1);
+    scale[0] = scale[1] = half_at(b);
+  }
+
+  static const char* check(const u8* b) { return half_is_finite(b) ? nullptr : kScaleNotFinite; }
+  static void set_scale(u8* b, float d) { store_half(b, d); }
+};
+
+}  // namespace planner::runtime::PLANNER_PATH
