@@ -12,10 +12,17 @@
 namespace planner::engine {
 namespace {
 
+/// "attn_q.weight" of "blk.7.attn_q.weight".
+std::string_view behind_block(std::string_view name) {
+  const auto first = name.find('.');
+  const auto second = first == std::string_view::npos ? first : name.find('.', first + 1);
+  return second == std::string_view::npos ? name : name.substr(second + 1);
+}
+
 /// Layers of the model proper, and all tensors by layer (files list them in any order).
 struct Layers {
   std::vector<graph::LayerParts> parts;
-  std::vector<const Tensor*> tensors;
+  std::vector<graph::Part> tensors;
   std::vector<std::size_t> ends;
 
   void collect(const Model& model) {
@@ -31,10 +38,10 @@ struct Layers {
       if (counts(t)) ++ends[static_cast<std::size_t>(t.layer) + 1];
     }
     for (std::size_t i = 1; i < ends.size(); ++i) ends[i] += ends[i - 1];
-    tensors.resize(ends.back());
-    for (std::size_t i = 0; i < parts.size(); ++i) parts[i].tensors = std::span(tensors).subspan(ends[i], ends[i + 1] - ends[i]);
+    tensors.assign(ends.back(), {graph::PartName(std::string_view()), nullptr});
+    for (std::size_t i = 0; i < parts.size(); ++i) parts[i].parts = std::span(tensors).subspan(ends[i], ends[i + 1] - ends[i]);
     for (const auto& t : model.tensors) {
-      if (counts(t)) tensors[ends[static_cast<std::size_t>(t.layer)]++] = &t;
+      if (counts(t)) tensors[ends[static_cast<std::size_t>(t.layer)]++] = {graph::PartName(behind_block(t.name)), &t};
     }
   }
 };
@@ -68,25 +75,23 @@ std::uint64_t signature(const graph::LayerParts& p, bool by_number) {
     std::visit([&](const auto& m) { add_mixer(h, m); }, mixer);
   }
   for (const auto& ffn : p.layer->ffns) h.add(static_cast<std::int64_t>(ffn.index()));
-  const std::int64_t digits = p.number < 10 ? 1 : p.number < 100 ? 2 : 3;
-  for (const auto* t : p.tensors) {
-    // The name behind "blk.N.": its length and one letter of it ("q" of "attn_q.weight", "a" of "ssm_a").
-    constexpr std::int64_t kBlock = 5, kWeight = 8;
-    const std::int64_t own = static_cast<std::int64_t>(t->name.size()) - digits - kBlock;
-    h.add(own * 256 + static_cast<unsigned char>(t->name[t->name.size() - (own >= kWeight ? kWeight : 1)]));
-    h.add(t->shape[0]);
-    h.add(t->shape[1]);
-    h.add(t->shape[2]);
+  for (const auto& part : p.parts) {
+    h.add(static_cast<std::int64_t>(part.name.hash));
+    for (int i = 0; i < 3; ++i) h.add(part.tensor->shape[static_cast<std::size_t>(i)]);
   }
   return h.value;
 }
 
-/// Many repetitions of a group of layers need no more than a few: the same tensors come and go once more. Where they lie may change in turns, of two or
-/// three, so the number that is left out is a multiple of six. The last layer is not like the others.
+/// Many repetitions of a group of layers need no more than a few: the same tensors come and go once more. It is enough to see one repetition that
+/// leaves everything as it found it, which is the second as a rule, the third where a group is one layer. Otherwise places change in turns, of two or
+/// three, and the number that is left out is a multiple of six. The last layer is not like the others.
 class Shortening {
  public:
-  /// `ids` tell the layers of `parts` apart.
-  void run(std::vector<graph::LayerParts>& parts, std::span<const std::uint64_t> ids, const Model& model) {
+  enum class Copies : std::uint8_t { fewest, in_turn };
+
+  /// Replaces `parts`, all layers, by those to lay out. `ids` tell the layers apart.
+  void run(std::vector<graph::LayerParts>& parts, std::span<const std::uint64_t> ids, const Model& model, Copies copies) {
+    repeated_.clear();
     // Each layer of a sparse-attention model holds a tensor from the start.
     if (model.hyperparameters.indexer_heads > 0 || parts.size() <= kLongestGroup) return;
     ids_ = ids;
@@ -94,13 +99,20 @@ class Shortening {
     const std::size_t n = ids_.size() - 1;
     for (std::size_t i = 0; i < n;) {
       const auto [group, times] = repetition(i, n);
-      const std::size_t copies = times <= kCopies ? times : kCopies + (times - kCopies) % kCycle;
-      for (std::size_t j = 0; j < group * copies; ++j) kept_.push_back(parts[i + j]);
+      const std::size_t in_turn = times <= kCopies ? times : kCopies + (times - kCopies) % kCycle;
+      const std::size_t fewest = group == 1 ? kCopies + 1 : kCopies;
+      const bool shortened = copies == Copies::fewest && fewest < in_turn;
+      const std::size_t kept = shortened ? fewest : in_turn;
+      if (shortened) repeated_.push_back({kept_.size() + group * (kept - 1), kept_.size() + group * kept});
+      for (std::size_t j = 0; j < group * kept; ++j) kept_.push_back(parts[i + j]);
       i += group * times;
     }
     kept_.push_back(parts.back());
     parts.swap(kept_);
   }
+
+  /// The groups of which less was kept than turns need: whether that was enough is seen in the layout.
+  [[nodiscard]] std::span<const graph::Repeated> repeated() const { return repeated_; }
 
  private:
   static constexpr std::size_t kLongestGroup = 12;
@@ -124,6 +136,7 @@ class Shortening {
 
   std::span<const std::uint64_t> ids_;
   std::vector<graph::LayerParts> kept_;
+  std::vector<graph::Repeated> repeated_;
 };
 
 /// A model's layers, and what tells them apart.
@@ -131,6 +144,7 @@ struct Index {
   Layers layers;
   std::vector<std::uint64_t> ids;
   const Model* of;
+  bool takes_turns = false;  ///< the fewest copies were once not enough: not tried again
 
   explicit Index(const Model& model) : of(&model) {
     layers.collect(model);
@@ -142,7 +156,7 @@ struct Index {
 };
 
 /// The index of a model; kept, one per thread, for models with an identity.
-const Index& index_of(const Model& model) {
+Index& index_of(const Model& model) {
   constexpr std::size_t kMostKept = 1024;
   thread_local std::unordered_map<std::uint64_t, std::unique_ptr<Index>> kept;
   thread_local std::unique_ptr<Index> passing;
@@ -169,17 +183,26 @@ std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& option
   thread_local std::vector<graph::LayerParts> parts;
   thread_local Shortening shortening;
   thread_local graph::Graph g;
-  const auto& index = index_of(model);
+  auto& index = index_of(model);
   const auto all = static_cast<std::int64_t>(index.ids.size());
   const std::int64_t begin = std::clamp<std::int64_t>(options.first_layer, 0, all);
   const std::int64_t end = options.n_layers < 0 ? all : std::min(all, begin + options.n_layers);
-  parts.assign(index.layers.parts.begin() + begin, index.layers.parts.begin() + end);
-  if (!exhaustive) shortening.run(parts, std::span(index.ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), model);
-  const auto bytes_with = [&](const GraphOptions& o, const graph::Batch& batch) {
-    graph::Builder(g, model, parts, o, batch).build();
-    return graph::buffer_bytes(g, o.alignment);
+  const auto ids = std::span(index.ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  const auto lay_out = [&](const graph::Batch& batch, Shortening::Copies copies, bool& steady) {
+    parts.assign(index.layers.parts.begin() + begin, index.layers.parts.begin() + end);
+    if (!exhaustive) shortening.run(parts, ids, model, copies);
+    graph::Builder(g, model, parts, options, batch).build();
+    return graph::buffer_bytes(g, options.alignment, exhaustive ? std::span<const graph::Repeated>() : shortening.repeated(), steady);
   };
-  const auto bytes = [&](const graph::Batch& batch) { return bytes_with(options, batch); };
+  const auto bytes = [&](const graph::Batch& batch) {
+    bool steady = !index.takes_turns;
+    if (steady) {
+      const auto most = lay_out(batch, Shortening::Copies::fewest, steady);
+      if (steady) return most;
+      index.takes_turns = true;
+    }
+    return lay_out(batch, Shortening::Copies::in_turn, steady);
+  };
   const std::int64_t tokens = (options.tokens + options.sequences - 1) / options.sequences * options.sequences;
   std::int64_t most = bytes({tokens, options.sequences, std::min(options.tokens, options.outputs)});
   // A batch of one token per sequence needs more only where the large one is hardly larger.

@@ -367,6 +367,16 @@ void ModelBuilder::tower_tensor(ModelPart part, const std::string& name, std::in
 
 std::string ModelBuilder::in_layer(const std::string& name) const { return "blk." + std::to_string(layer_) + "." + name; }
 
+ModelBuilder::NameTraits ModelBuilder::traits_of(const Tensor& t) {
+  const NameTraits unknown{TensorRole::other, Storage::quantized, -1};
+  if (!t.name.starts_with("blk.")) return {role_of(t.name), storage_of(t.name, t.n_dims), t.n_dims};
+  const std::string_view own_name = std::string_view(t.name).substr(t.name.find('.', 4));
+  auto known = block_traits_.find(own_name);
+  if (known == block_traits_.end()) known = block_traits_.emplace(own_name, unknown).first;
+  if (known->second.n_dims != t.n_dims) known->second = {role_of(t.name), storage_of(t.name, t.n_dims), t.n_dims};
+  return known->second;
+}
+
 Tensor& ModelBuilder::add(const std::string& name, std::initializer_list<std::int64_t> shape) {
   assert(shape.size() >= 1 && shape.size() <= 4);
   Tensor t;
@@ -381,8 +391,9 @@ Tensor& ModelBuilder::add(const std::string& name, std::initializer_list<std::in
     elements *= extent;
   }
   t.layer = static_cast<std::int32_t>(layer_);
-  t.role = role_of(name);
-  t.storage = storage_of(name, t.n_dims);
+  const auto traits = traits_of(t);
+  t.role = traits.role;
+  t.storage = traits.storage;
   t.part = in_mtp_ ? ModelPart::mtp : ModelPart::text;
   t.is_parameter = !contains(name, "rope_f") && t.storage != Storage::integer;
   return model_.tensors.emplace_back(std::move(t));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -133,7 +134,16 @@ class ModelBuilder {
   [[nodiscard]] std::int64_t n_kv_heads_here() const;
   void expert_tensor(const std::string& name, std::initializer_list<std::int64_t> shape);
 
+  /// What a tensor's name says. Blocks repeat their names, so it is looked up once for all blocks.
+  struct NameTraits {
+    TensorRole role;
+    Storage storage;
+    std::int32_t n_dims;  ///< for which it holds
+  };
+  NameTraits traits_of(const Tensor& t);
+
   Model model_;
+  std::map<std::string, NameTraits, std::less<>> block_traits_;
   std::int64_t layer_ = -1;
   bool in_mtp_ = false;
   LayerKind mtp_kind_ = LayerKind::full_attention;

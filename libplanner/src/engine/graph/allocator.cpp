@@ -85,17 +85,46 @@ class Layout {
     blocks_.reset();
   }
 
-  std::int64_t run() {
+  /// Tells apart what is free and what lies where, at any point of the order. Tensors are told by their order, in which a group repeats itself.
+  [[nodiscard]] std::uint64_t fingerprint() const {
+    std::uint64_t h = 0xcbf29ce484222325U;
+    const auto mix = [&](std::int64_t n) {
+      h = (h ^ static_cast<std::uint64_t>(n)) * 0x9e3779b97f4a7c15U;
+      h ^= h >> 32;
+    };
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+      if (!states_[i].placed) continue;
+      mix(states_[i].at);
+      mix(g_.at(static_cast<Id>(i)).bytes);
+    }
+    return h;
+  }
+
+  std::int64_t run(std::span<const Repeated> repeated, bool& steady) {
     for (const Id leaf : g_.leaves()) place(leaf);
     for (const Id node : g_.order()) {
       const auto& t = g_.at(node);
       if (t.view_of != kNone) ++state(t.view_of).views;
       for (int i = 0; i < t.n_sources; ++i) ++state(t.sources[static_cast<std::size_t>(i)]).uses;
     }
-    for (const Id node : g_.order()) {
-      place(node);
-      release_sources(g_.at(node));
+    const auto& order = g_.order();
+    std::size_t at = 0;
+    const auto walk_to = [&](std::size_t end) {
+      for (; at < end; ++at) {
+        place(order[at]);
+        release_sources(g_.at(order[at]));
+      }
+    };
+    for (const auto& group : repeated) {
+      const auto begin = g_.cuts()[group.begin];
+      const auto end = g_.cuts()[group.end];
+      walk_to(begin);
+      const auto before = fingerprint();
+      walk_to(end);
+      // Layers that put nothing in the order before the next ones ask for it (no mixer) show nothing here.
+      steady = steady && end > begin && fingerprint() == before;
     }
+    walk_to(order.size());
     return blocks_.highest();
   }
 
@@ -160,10 +189,16 @@ class Layout {
 }  // namespace
 
 std::int64_t buffer_bytes(const Graph& graph, std::int64_t alignment) {
+  bool steady = true;
+  return buffer_bytes(graph, alignment, {}, steady);
+}
+
+std::int64_t buffer_bytes(const Graph& graph, std::int64_t alignment, std::span<const Repeated> repeated, bool& steady) {
+  steady = true;
   // Kept from one graph to the next: no memory is asked for after the first.
   thread_local std::vector<State> states;
   thread_local Blocks blocks;
-  return Layout(graph, alignment, states, blocks).run();
+  return Layout(graph, alignment, states, blocks).run(repeated, steady);
 }
 
 }  // namespace planner::engine::graph

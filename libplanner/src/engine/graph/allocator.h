@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "engine/graph/graph.h"
 
@@ -17,5 +18,13 @@ inline constexpr std::int64_t kHostAlignment = 32;
 /// Bytes of the buffer, whose blocks start at multiples of `alignment` (the buffer type's: 32 on the CPU, 128 with CUDA). `graph` is in order already;
 /// linear in its nodes and in the few blocks that are free at a time.
 [[nodiscard]] std::int64_t buffer_bytes(const Graph& graph, std::int64_t alignment = kHostAlignment);
+
+/// The last repetition of a group of layers: from layer `begin` to before layer `end`.
+struct Repeated {
+  std::size_t begin, end;
+};
+/// The same; `steady` says whether each of these repetitions leaves the tensors in the places where it found them. It would do so again and again: the
+/// buffer has this size however often the groups repeat.
+[[nodiscard]] std::int64_t buffer_bytes(const Graph& graph, std::int64_t alignment, std::span<const Repeated> repeated, bool& steady);
 
 }  // namespace planner::engine::graph

@@ -1,7 +1,6 @@
 #include "engine/graph/builder.h"
 
 #include <algorithm>
-#include <string>
 
 namespace planner::engine::graph {
 namespace {
@@ -16,22 +15,6 @@ std::int64_t key_rotation(std::int64_t head_dim) {
 }
 
 }  // namespace
-
-// --- tensors by name ----------------------------------------------------------------------------------------------------
-
-const planner::Tensor* LayerParts::find(std::string_view name) const {
-  for (const auto* t : tensors) {
-    // "blk.N." and the name
-    const std::string_view full = t->name;
-    if (full.size() > name.size() && full[full.size() - name.size() - 1] == '.' && full[full.size() - name.size()] == name.front() && full.ends_with(name)) return t;
-  }
-  return nullptr;
-}
-
-std::int64_t LayerParts::rows(std::string_view name) const {
-  const auto* t = find(name);
-  return t == nullptr ? 0 : t->shape[1];
-}
 
 // --- construction -------------------------------------------------------------------------------------------------------
 
@@ -139,9 +122,9 @@ Id Builder::norm(Id a) {
   return g_.elementwise({n});
 }
 
-Id Builder::norm(Id a, const LayerParts& p, std::string_view name) { return p.has(name) ? norm(a) : a; }
+Id Builder::norm(Id a, const LayerParts& p, const PartName& name) { return p.has(name) ? norm(a) : a; }
 
-Id Builder::linear(const LayerParts& p, std::string_view name, Id a) { return g_.matmul(p.rows(name), a); }
+Id Builder::linear(const LayerParts& p, const PartName& name, Id a) { return g_.matmul(p.rows(name), a); }
 
 Id Builder::rotate(Id a, Id rotation) {
   if (rotation == kNone) return a;
@@ -237,7 +220,7 @@ Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id
   return out;
 }
 
-Id Builder::qk_norm(const LayerParts& p, std::string_view name, Id a, std::int64_t heads, std::int64_t dim) {
+Id Builder::qk_norm(const LayerParts& p, const PartName& name, Id a, std::int64_t heads, std::int64_t dim) {
   const auto* weight = p.find(name);
   if (weight == nullptr) return rope(a);
   if (style_.rope_before_norm) return norm(rope(a));
@@ -322,11 +305,10 @@ Id Builder::mix(const LayerParts& p, const Mixer& mixer, Id a) {
 
 // --- feed-forwards --------------------------------------------------------------------------------------------------------
 
-Id Builder::dense(const LayerParts& p, Id a, std::string_view suffix) {
-  const auto name = [&](std::string_view what) { return std::string(what).append(suffix).append(".weight"); };
-  const auto up_rows = p.rows(name("ffn_up"));
-  const auto gate_rows = p.rows(name("ffn_gate"));
-  const auto* down = p.find(name("ffn_down"));
+Id Builder::dense(const LayerParts& p, Id a, const DenseNames& names) {
+  const auto up_rows = p.rows(names.up);
+  const auto gate_rows = p.rows(names.gate);
+  const auto* down = p.find(names.down);
   if (down == nullptr) return a;
   const auto width = down->shape[0];
   Id x;
@@ -426,7 +408,7 @@ Id Builder::feed_forward(const LayerParts& p, Id a, Id router) {
         out = experts(p, *m, a, router);
       }
       if (p.has("ffn_down_shexp.weight")) {
-        Id shared = dense(p, a, "_shexp");
+        Id shared = dense(p, a, kSharedExpert);
         if (p.has("ffn_gate_inp_shexp.weight")) shared = g_.elementwise({shared, g_.elementwise({g_.matmul(1, a)})});
         out = g_.elementwise({out, shared});
       } else if (p.has("ffn_down.weight")) {
@@ -464,7 +446,7 @@ Id Builder::layer(const LayerParts& p, Id in, bool last) {
   const auto chosen = [&](Id& a) {
     if (choose && a != kNone) a = output_rows(a);
   };
-  const auto norm_here = [&](Id a, std::string_view name) { return style_.unweighted_norms ? g_.op(g_.at(a).shape, {a}) : norm(a, p, name); };
+  const auto norm_here = [&](Id a, const PartName& name) { return style_.unweighted_norms ? g_.op(g_.at(a).shape, {a}) : norm(a, p, name); };
   Id residual = in;
   const Id normed = norm_here(in, "attn_norm.weight");
   if (style_.norm_first) g_.expand(normed);
@@ -534,7 +516,8 @@ Id Builder::layer(const LayerParts& p, Id in, bool last) {
   } else if (post_norm) {
     x = middle;
   } else {
-    x = norm_here(middle, own_norm ? "ffn_norm.weight" : p.has("attn_output_norm.weight") ? "attn_output_norm.weight" : "post_attention_norm.weight");
+    constexpr PartName kOwn = "ffn_norm.weight", kOfMixer = "attn_output_norm.weight", kPost = "post_attention_norm.weight";
+    x = norm_here(middle, own_norm ? kOwn : p.has(kOfMixer) ? kOfMixer : kPost);
   }
   x = feed_forward(p, x, router);
   x = norm(x, p, "post_ffw_norm.weight");
@@ -568,7 +551,10 @@ void Builder::transformer() {
   cache_inputs();
   out_ids_ = g_.input(kI32, n_out_);
   if (!layers_.empty() && layers_.front().has("inp_gate.weight")) per_layer_ = per_layer_embeddings(x);
-  for (std::size_t i = 0; i < layers_.size(); ++i) x = layer(layers_[i], x, o_.has_output && i + 1 == layers_.size());
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    g_.cut();
+    x = layer(layers_[i], x, o_.has_output && i + 1 == layers_.size());
+  }
   if (o_.has_output) {
     head(x);
   } else {

@@ -15,18 +15,50 @@
 
 namespace planner::engine::graph {
 
+/// A tensor's name behind "blk.N.", with a hash that the compiler has computed where the name is a literal: graphs ask for many names.
+struct PartName {
+  std::string_view text;
+  std::uint64_t hash;
+
+  template <std::size_t size>
+  consteval PartName(const char (&literal)[size]) : PartName(std::string_view(literal, size - 1)) {}  // NOLINT(google-explicit-constructor)
+  constexpr explicit PartName(std::string_view name) : text(name), hash(0xcbf29ce484222325U) {
+    for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  friend constexpr bool operator==(const PartName& a, const PartName& b) { return a.hash == b.hash && a.text == b.text; }
+};
+
+struct Part {
+  PartName name;
+  const planner::Tensor* tensor;
+};
+
 /// The layers to lay out, in order: all of a model, or the distinct ones often enough.
 struct LayerParts {
   const Layer* layer = nullptr;
   std::int64_t number = 0;  ///< in the model
-  std::span<const planner::Tensor* const> tensors;
+  std::span<const Part> parts;
 
-  /// By its name behind "blk.N."; null when there is none.
-  [[nodiscard]] const planner::Tensor* find(std::string_view name) const;
-  [[nodiscard]] bool has(std::string_view name) const { return find(name) != nullptr; }
+  /// Null when there is none.
+  [[nodiscard]] const planner::Tensor* find(const PartName& name) const {
+    for (const auto& p : parts) {
+      if (p.name == name) return p.tensor;
+    }
+    return nullptr;
+  }
+  [[nodiscard]] bool has(const PartName& name) const { return find(name) != nullptr; }
   /// Outputs of a projection; 0 when there is none.
-  [[nodiscard]] std::int64_t rows(std::string_view name) const;
+  [[nodiscard]] std::int64_t rows(const PartName& name) const {
+    const auto* t = find(name);
+    return t == nullptr ? 0 : t->shape[1];
+  }
 };
+
+/// The matrices of a gated or plain feed-forward.
+struct DenseNames {
+  PartName up = "ffn_up.weight", gate = "ffn_gate.weight", down = "ffn_down.weight";
+};
+inline constexpr DenseNames kSharedExpert{"ffn_up_shexp.weight", "ffn_gate_shexp.weight", "ffn_down_shexp.weight"};
 
 /// Traits of a family's graph that its tensors do not show.
 struct Style {
@@ -104,10 +136,10 @@ class Builder {
 
   // --- parts ----------------------------------------------------------------------------------------------------------
   Id norm(Id a);                      ///< normalization and weight
-  Id norm(Id a, const LayerParts& p, std::string_view name);  ///< by the weight's name: what it lacks is left out
-  Id linear(const LayerParts& p, std::string_view name, Id a);   ///< weight and bias
+  Id norm(Id a, const LayerParts& p, const PartName& name);  ///< by the weight's name: what it lacks is left out
+  Id linear(const LayerParts& p, const PartName& name, Id a);   ///< weight and bias
   Id rope(Id a) { return rotates_ ? g_.elementwise({a, pos_}) : a; }
-  Id qk_norm(const LayerParts& p, std::string_view name, Id a, std::int64_t heads, std::int64_t dim);
+  Id qk_norm(const LayerParts& p, const PartName& name, Id a, std::int64_t heads, std::int64_t dim);
   Id attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads);
   Id attention_product(const CacheInput& in, Id q, const Heads& heads, Id mask);
   void write_k(const CacheInput& in, Id k);
@@ -132,11 +164,11 @@ class Builder {
   template <typename Read>
   Id state_rows(std::int64_t elements, Read read);
   Id state_rows(std::int64_t elements);
-  Id gated_norm(const LayerParts& p, Id a, std::string_view name, Id gate);
+  Id gated_norm(const LayerParts& p, Id a, const PartName& name, Id gate);
 
   // --- feed-forwards ------------------------------------------------------------------------------------------------------
   Id feed_forward(const LayerParts& p, Id a, Id router = kNone);
-  Id dense(const LayerParts& p, Id a, std::string_view suffix = "");
+  Id dense(const LayerParts& p, Id a, const DenseNames& names = {});
   Id experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits = kNone);
 
   // --- whole models -------------------------------------------------------------------------------------------------------

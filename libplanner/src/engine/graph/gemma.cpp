@@ -93,6 +93,7 @@ void Builder::gemma3n() {
     x = g_.concat(x, g_.elementwise({g_.elementwise({added, target}), now}), 2);
   }
   for (const auto& p : layers_) {
+    g_.cut();
     const auto& m = std::get<Attention>(p.layer->mixers.front());
     const auto modalities = [&](Id a) { return unary(g_.matmul(streams, unary(norm(a)))); };
     // Predict all streams from the active one.

@@ -18,6 +18,7 @@ void Graph::clear() {
   tensors_.clear();
   order_.clear();
   leaves_.clear();
+  cuts_.clear();
 }
 
 Id Graph::add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id> sources) {

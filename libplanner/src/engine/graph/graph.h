@@ -80,6 +80,8 @@ class Graph {
 
   /// Appends `a` and what it needs to the order.
   void expand(Id a);
+  /// Remembers how far the order has come: where a layer begins.
+  void cut() { cuts_.push_back(order_.size()); }
 
   [[nodiscard]] Tensor& at(Id id) { return tensors_[static_cast<std::size_t>(id)]; }
   [[nodiscard]] const Tensor& at(Id id) const { return tensors_[static_cast<std::size_t>(id)]; }
@@ -88,6 +90,7 @@ class Graph {
   [[nodiscard]] std::size_t n_tensors() const { return tensors_.size(); }
   [[nodiscard]] const std::vector<Id>& order() const { return order_; }  ///< nodes, views included
   [[nodiscard]] const std::vector<Id>& leaves() const { return leaves_; }
+  [[nodiscard]] const std::vector<std::size_t>& cuts() const { return cuts_; }  ///< one per layer
 
  private:
   Id add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id> sources);
@@ -95,6 +98,7 @@ class Graph {
 
   std::vector<Tensor> tensors_;
   std::vector<Id> order_, leaves_;
+  std::vector<std::size_t> cuts_;
 };
 
 [[nodiscard]] inline std::int64_t n_elements(const Shape& s) { return s[0] * s[1] * s[2] * s[3]; }

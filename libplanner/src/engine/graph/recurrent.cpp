@@ -17,7 +17,7 @@ Id Builder::state_rows(std::int64_t elements) {
   return state_rows(elements, [&](Id ids) { return g_.op({elements, seqs_, 1, 1}, {ids}); });
 }
 
-Id Builder::gated_norm(const LayerParts& p, Id a, std::string_view name, Id gate) {
+Id Builder::gated_norm(const LayerParts& p, Id a, const PartName& name, Id gate) {
   const Id normed = norm(a, p, name);
   return g_.elementwise({normed, g_.elementwise({gate})});
 }
@@ -42,7 +42,7 @@ Id Builder::mamba1(const LayerParts& p, const Mamba& m, Id a) {
   Id b = g_.view(projected, {m.state_size, 1, per, seqs_}, wide);
   Id c = g_.view(projected, {m.state_size, 1, per, seqs_}, wide);
   const bool normed = p.has("ssm_dt_norm.weight");
-  const auto plain_norm = [&](Id v, std::string_view name) { return p.has(name) ? norm(v) : g_.elementwise({v}); };
+  const auto plain_norm = [&](Id v, const PartName& name) { return p.has(name) ? norm(v) : g_.elementwise({v}); };
   if (normed || hp_.architecture == "falcon-mamba") {
     dt = plain_norm(dt, "ssm_dt_norm.weight");
     b = plain_norm(b, "ssm_b_norm.weight");
@@ -154,7 +154,7 @@ Id Builder::kimi_delta(const LayerParts& p, const LinearAttention& m, Id a) {
   const std::int64_t taps = m.conv_kernel - 1;
   const Id states = state_rows(3 * taps * inner);
   const Shape in_state{kF32, taps * kF32, 3 * taps * inner * kF32, 3 * taps * inner * kF32 * seqs_};
-  const auto convolved = [&](std::string_view projection) {
+  const auto convolved = [&](const PartName& projection) {
     const Id state = g_.view(states, {taps, inner, seqs_, 1}, in_state);
     const Id x = g_.reshape(linear(p, projection, a), {inner, per, seqs_, 1});
     const Id window = g_.concat(state, g_.transpose(x), 0);
