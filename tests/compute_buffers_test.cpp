@@ -1,8 +1,11 @@
 // Compute buffers: the allocator's layout on small graphs, and that cutting repeated layers short changes nothing, over the whole catalog.
 #include <doctest/doctest.h>
 
+#include <map>
+
 #include "engine/compute_buffers.h"
 #include "engine/graph/allocator.h"
+#include "engine/graph/builder.h"
 #include "engine/graph/graph.h"
 #include "planner/catalog.h"
 
@@ -51,6 +54,19 @@ TEST_CASE("allocator: outputs stay, and the smallest free block that fits is tak
   g.expand(narrow);
   CHECK_EQ(engine::graph::buffer_bytes(g), 32 + 256 + 1024);  // narrow takes the input's block
   CHECK_EQ(engine::graph::buffer_bytes(g, 128), 128 + 256 + 1024);
+}
+
+TEST_CASE("compute buffers: a hash tells the names of tensors apart") {
+  std::map<std::pair<std::uint64_t, std::size_t>, std::string> names;
+  for (const auto* entry : Catalog::builtin().models()) {
+    for (const auto& t : entry->model().tensors) {
+      if (!t.name.starts_with("blk.")) continue;
+      const auto own = t.name.substr(t.name.find('.', 4) + 1);
+      const engine::graph::PartName part(own);
+      CHECK_EQ(names.emplace(std::pair(part.hash, part.text.size()), own).first->second, own);
+    }
+  }
+  CHECK_GT(names.size(), 100);
 }
 
 TEST_CASE("compute buffers: repetitions of layers change nothing") {

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 namespace planner {
 namespace {
@@ -17,6 +18,13 @@ std::size_t utf8_length(std::string_view s) {
   if (first >= 0xe0 && first <= 0xef) return follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
   if (first >= 0xf0 && first <= 0xf4) return follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
   return 0;
+}
+
+/// Whether nothing has to be escaped. Without a branch, so that many characters are looked at in one step: nearly all text is plain.
+bool is_plain(std::string_view text) {
+  unsigned special = 0;
+  for (const char c : text) special |= static_cast<unsigned>(c == '"') | static_cast<unsigned>(c == '\\') | static_cast<unsigned>(c < 0x20) | static_cast<unsigned>(c == 0x7f);
+  return special == 0;
 }
 
 }  // namespace
@@ -43,8 +51,7 @@ JsonWriter& JsonWriter::close(char bracket) {
 void JsonWriter::quote(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   out_ += '"';
-  const auto is_plain = [](char c) { return c != '"' && c != '\\' && c >= 0x20 && c < 0x7f; };
-  if (std::all_of(text.begin(), text.end(), is_plain)) {
+  if (is_plain(text)) {
     out_ += text;
     out_ += '"';
     return;
@@ -71,9 +78,21 @@ void JsonWriter::quote(std::string_view text) {
 }
 
 JsonWriter& JsonWriter::key(std::string_view name) {
-  separate();
-  quote(name);
-  out_ += ':';
+  if (!is_plain(name)) {
+    separate();
+    quote(name);
+    out_ += ':';
+    after_key_ = true;
+    return *this;
+  }
+  const std::size_t begin = out_.size();
+  const std::size_t comma = first_ ? 0 : 1;
+  out_.resize(begin + comma + name.size() + 3, '"');
+  char* to = out_.data() + begin;
+  if (comma != 0) *to++ = ',';
+  std::memcpy(to + 1, name.data(), name.size());
+  to[name.size() + 2] = ':';
+  first_ = false;
   after_key_ = true;
   return *this;
 }

@@ -10,6 +10,8 @@ namespace planner {
 
 class JsonWriter {
  public:
+  JsonWriter() { out_.reserve(kUsualSize); }
+
   JsonWriter& begin_object() { return open('{'); }
   JsonWriter& end_object() { return close('}'); }
   JsonWriter& begin_array() { return open('['); }
@@ -41,6 +43,7 @@ class JsonWriter {
   [[nodiscard]] std::string take() { return std::move(out_); }
 
  private:
+  static constexpr std::size_t kUsualSize = 4096;
   JsonWriter& open(char bracket);
   JsonWriter& close(char bracket);
   void separate();

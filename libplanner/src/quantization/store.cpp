@@ -119,6 +119,13 @@ void store_gguf(const Model& model, const GgufRecipe& recipe, std::optional<bool
   const auto& hp = model.hyperparameters;
   const ModelFacts facts{hp, gqa_of_first_layer(hp), imatrix.value_or(recipe.imatrix != Imatrix::none)};
   const auto rules = live_rules(recipe, facts);
+  // In the recipe's order, for each role.
+  std::array<std::vector<const LiveRule*>, kRoles> rules_of;
+  for (const auto& rule : rules) {
+    for (std::size_t role = 0; role < kRoles; ++role) {
+      if ((rule.rule->roles & (1U << role)) != 0) rules_of[role].push_back(&rule);
+    }
+  }
   const bool quantized_base = tensor_format(recipe.base).block_weights > 1;
   const bool mix_is_f32 = recipe.base == FormatId::f32;
 
@@ -142,11 +149,10 @@ void store_gguf(const Model& model, const GgufRecipe& recipe, std::optional<bool
         auto& before = is_v_like(role) ? v_like_counted : counted[static_cast<std::size_t>(role)];
         const Position position{before, hp.n_experts > 1 && !is_v_like(role) ? t.layer : before, is_v_like(role) ? n_v_like : n_blocks};
         ++before;
-        const std::uint32_t role_bit = 1U << static_cast<unsigned>(role);
-        for (const auto& [rule, when] : rules) {
-          if ((rule->roles & role_bit) == 0) continue;
-          if (!rule->from.empty() && std::find(rule->from.begin(), rule->from.end(), format) == rule->from.end()) continue;
-          if (std::all_of(when.begin(), when.end(), [&](const auto& c) { return holds_for_tensor(c, t, recipe.base, position); })) format = rule->to;
+        for (const auto* live : rules_of[static_cast<std::size_t>(role)]) {
+          const auto& from = live->rule->from;
+          if (!from.empty() && std::find(from.begin(), from.end(), format) == from.end()) continue;
+          if (std::all_of(live->when.begin(), live->when.end(), [&](const auto& c) { return holds_for_tensor(c, t, recipe.base, position); })) format = live->rule->to;
         }
         format = quantization::fitting(format, t.shape[0]);
         break;

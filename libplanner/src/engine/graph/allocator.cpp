@@ -130,7 +130,8 @@ class Layout {
 
  private:
   State& state(Id id) { return states_[static_cast<std::size_t>(id)]; }
-  [[nodiscard]] std::int64_t size(const Tensor& t) const { return (t.bytes + alignment_ - 1) / alignment_ * alignment_; }
+  /// Alignments are powers of two.
+  [[nodiscard]] std::int64_t size(const Tensor& t) const { return (t.bytes + alignment_ - 1) & -alignment_; }
 
   void place(Id node) {
     const auto& t = g_.at(node);

@@ -6,10 +6,9 @@ namespace planner::engine::graph {
 namespace {
 
 Shape contiguous_strides(const Shape& shape, std::int32_t element_bytes) {
-  Shape strides{};
-  strides[0] = element_bytes;
-  for (std::size_t i = 1; i < strides.size(); ++i) strides[i] = strides[i - 1] * shape[i - 1];
-  return strides;
+  const std::int64_t row = element_bytes * shape[0];
+  const std::int64_t plane = row * shape[1];
+  return {element_bytes, row, plane, plane * shape[2]};
 }
 
 }  // namespace
@@ -26,7 +25,7 @@ Id Graph::add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id>
   t.shape = shape;
   t.element_bytes = element_bytes;
   t.strides = contiguous_strides(shape, element_bytes);
-  t.bytes = n_elements(shape) * element_bytes;
+  t.bytes = t.strides[3] * shape[3];
   for (const Id source : sources) {
     if (source != kNone) t.sources[static_cast<std::size_t>(t.n_sources++)] = source;
   }
