@@ -81,7 +81,9 @@ struct State {
 class Layout {
  public:
   Layout(const Graph& graph, std::int64_t alignment, std::vector<State>& states, Blocks& blocks) : g_(graph), alignment_(alignment), states_(states), blocks_(blocks) {
-    states_.assign(graph.n_tensors(), {});
+    states_.resize(graph.n_tensors());
+    const auto& demand = graph.demand();
+    for (std::size_t i = 0; i < states_.size(); ++i) states_[i] = {demand[i].uses, demand[i].views, 0, false};
     blocks_.reset();
   }
 
@@ -102,11 +104,6 @@ class Layout {
 
   std::int64_t run(std::span<const Repeated> repeated, bool& steady) {
     for (const Id leaf : g_.leaves()) place(leaf);
-    for (const Id node : g_.order()) {
-      const auto& t = g_.at(node);
-      if (t.view_of != kNone) ++state(t.view_of).views;
-      for (int i = 0; i < t.n_sources; ++i) ++state(t.sources[static_cast<std::size_t>(i)]).uses;
-    }
     const auto& order = g_.order();
     std::size_t at = 0;
     const auto walk_to = [&](std::size_t end) {

@@ -15,6 +15,7 @@ Shape contiguous_strides(const Shape& shape, std::int32_t element_bytes) {
 
 void Graph::clear() {
   tensors_.clear();
+  demand_.clear();
   order_.clear();
   leaves_.clear();
   cuts_.clear();
@@ -22,6 +23,7 @@ void Graph::clear() {
 
 Id Graph::add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id> sources) {
   auto& t = tensors_.emplace_back();
+  demand_.emplace_back();
   t.shape = shape;
   t.element_bytes = element_bytes;
   t.strides = contiguous_strides(shape, element_bytes);
@@ -119,8 +121,13 @@ void Graph::expand(Id a) {
   auto& t = at(a);
   if (t.in_graph) return;
   t.in_graph = true;
-  for (int i = 0; i < at(a).n_sources; ++i) expand(at(a).sources[static_cast<std::size_t>(i)]);
-  (at(a).leaf ? leaves_ : order_).push_back(a);
+  for (int i = 0; i < t.n_sources; ++i) {
+    const Id source = t.sources[static_cast<std::size_t>(i)];
+    if (!at(source).in_graph) expand(source);
+    ++demand_[static_cast<std::size_t>(source)].uses;
+  }
+  if (t.view_of != kNone) ++demand_[static_cast<std::size_t>(t.view_of)].views;
+  (t.leaf ? leaves_ : order_).push_back(a);
 }
 
 }  // namespace planner::engine::graph

@@ -23,10 +23,9 @@ using Shape = std::array<std::int64_t, 4>;
 
 inline constexpr std::int32_t kF32 = 4, kF16 = 2, kI32 = 4, kI64 = 8;  // bytes per element
 
-struct Tensor {
+/// What the allocator reads comes first and fills one cache line; shape and strides fill another.
+struct alignas(64) Tensor {
   static constexpr int kMostSources = 8;
-  Shape shape{1, 1, 1, 1};
-  Shape strides{};               ///< bytes
   std::int64_t bytes = 0;        ///< what it occupies; 0 for views and sinks
   std::array<Id, kMostSources> sources{kNone, kNone, kNone, kNone, kNone, kNone, kNone, kNone};
   Id view_of = kNone;            ///< the tensor whose memory it shows; never itself a view
@@ -37,6 +36,14 @@ struct Tensor {
   bool in_place = false;         ///< may overwrite a source of the same layout
   bool external = false;         ///< lies in a buffer of its own
   bool in_graph = false;
+  Shape shape{1, 1, 1, 1};
+  Shape strides{};               ///< bytes
+};
+
+/// Who needs a tensor of the order.
+struct Demand {
+  std::int32_t uses = 0;   ///< nodes that read it
+  std::int32_t views = 0;  ///< nodes that show its memory
 };
 
 class Graph {
@@ -89,6 +96,7 @@ class Graph {
   [[nodiscard]] std::int64_t stride(Id id, int dimension) const { return at(id).strides[static_cast<std::size_t>(dimension)]; }
   [[nodiscard]] std::size_t n_tensors() const { return tensors_.size(); }
   [[nodiscard]] const std::vector<Id>& order() const { return order_; }  ///< nodes, views included
+  [[nodiscard]] const std::vector<Demand>& demand() const { return demand_; }  ///< by Id, of the nodes in the order
   [[nodiscard]] const std::vector<Id>& leaves() const { return leaves_; }
   [[nodiscard]] const std::vector<std::size_t>& cuts() const { return cuts_; }  ///< one per layer
 
@@ -97,6 +105,7 @@ class Graph {
   Id add_view(Id a, Shape shape, Shape strides);
 
   std::vector<Tensor> tensors_;
+  std::vector<Demand> demand_;
   std::vector<Id> order_, leaves_;
   std::vector<std::size_t> cuts_;
 };
