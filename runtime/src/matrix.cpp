@@ -3,6 +3,7 @@
 #include <array>
 #include <cassert>
 
+#include "cpu.h"
 #include "kernels.h"
 
 namespace planner::runtime {
