@@ -1,5 +1,5 @@
 // Kernels: one token's product y = W x of every format and path.
-//   in_cache/FORMAT/PATH     16 rows that stay in the first-level caches, one core: what binds when memory is quick. Counters: weights per
+//   in_cache/FORMAT/PATH     64 rows that stay in the second-level cache, one core: what binds when memory is quick. Counters: weights per
 //                            nanosecond, and per cycle of the core's clock, which a chain of dependent additions tells.
 //   from_memory/FORMAT/PATH  512 MiB of weights on all cores: GB/s (decimal), and the share of the read bandwidth measured right before.
 // Paths that this machine lacks are not there. Choose with --benchmark_filter=in_cache/Q4_K/
@@ -58,7 +58,7 @@ double clock_ghz() {
 }
 
 void in_cache(benchmark::State& state, const Format& format, Path path) {
-  Weights w(format, 16, 1536);
+  Weights w(format, 64, 1536);
   Activations x;
   x.assign(w.x.data(), w.matrix.columns, 1);
   const Execution execution{nullptr, path};

@@ -8,19 +8,23 @@
 
 namespace planner::runtime {
 
-/// The forms of activations that kernels read.
+/// The forms of activations that kernels read. Those of 256 that end in a letter have each 256 in the order in which a format's bytes give its
+/// weights, units of 8 moved as a whole; sums stay in plain order.
 enum class Form : std::uint8_t {
-  values,   ///< as they are
-  q8_32,    ///< 8 bits, a scale for every 32
-  q8_256,   ///< 8 bits, a scale for every 256
-  q8_256x,  ///< the same, each 256 transposed as 4 x [16 groups][4]: a register of 64 bytes holds 4 of every group of 16
+  values,    ///< as they are
+  q8_32,     ///< 8 bits, a scale for every 32
+  q8_256,    ///< 8 bits, a scale for every 256
+  q8_256_p,  ///< [2 halves][2 nibbles][2][32], of [half][2][nibble][32] (Q4_K, Q5_K); sums are those of every 32, then eight zeros
+  q8_256_h,  ///< [4 bit pairs][2 halves][32], of [half][bit pair][32] (Q2_K, Q3_K)
+  q8_256_n,  ///< [2 halves][2 nibbles][4][16], of [half][4][nibble][16] (IQ4_XS)
+  q8_256_o,  ///< [4][8 groups][8], of [group][4][8] (IQ2, IQ3)
 };
-constexpr int kForms = 4;
+constexpr int kForms = 7;
 
 /// One token's activations in one form. Quantized: value i is about q[i] * scale[i / 32].
 struct ActivationRow {
   const float* values;       ///< always there
-  const std::int8_t* q;      ///< -127 .. 127
+  const std::int8_t* q;      ///< -127 .. 127; 64 bytes may be read from any multiple of 64
   const float* scale;        ///< for every 32, also where 256 share one
   const std::int16_t* sums;  ///< of every 16 q
 };

@@ -27,6 +27,36 @@ struct MXFP4 {
     const auto exponent = static_cast<int>(bits_from_float(d * 1.4142135F) >> 23 & 255U) - 127;  // of the nearest power of two
     b[0] = static_cast<u8>(exponent < -128 ? 0 : exponent > 126 ? 254 : exponent + 128);
   }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_32;
+  static constexpr int kBias = 12;
+  struct Constants {
+    Nibbles nibbles;
+    __m512i values, first, second;
+  };
+  static Constants constants() {
+    return {Nibbles::make<1, kBytes>(), lookup_table<kMxfp4Values, kBias>(), bytes_512([](int i) { return i < 8 ? 17 * i : 0; }),
+            bytes_512([](int i) { return i >= 8 && i < 16 ? 17 * i - 128 : 0; })};
+  }
+  static __m512i codes(const u8* b, __mmask64 readable, const Constants& c) { return _mm512_permutexvar_epi8(c.nibbles.load(b, readable), c.values); }
+  /// The two subnormal scales are taken for 0.
+  static __m512 scales(const u8* b, int n, const Constants& c) {
+    __m128i e;
+    if (n == 16) {
+      const auto low = _mm512_permutex2var_epi8(load_512(b), c.first, load_512(b + 64));
+      const auto high = _mm512_permutex2var_epi8(load_512(b + 128), c.second, load_512(b + 192));
+      e = _mm_blend_epi16(_mm512_castsi512_si128(low), _mm512_castsi512_si128(high), 0xf0);
+    } else {
+      alignas(16) u8 bytes[16] = {};
+      for (int i = 0; i < n; ++i) bytes[i] = b[17 * i];
+      e = load_128(bytes);
+    }
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu8_epi32(_mm_subs_epu8(e, _mm_set1_epi8(1))), 23));
+  }
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) { return row_of_32<MXFP4>(b, columns, x); }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<MXFP4>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

@@ -21,6 +21,23 @@ struct Q5_0 {
 
   static const char* check(const u8* b) { return half_is_finite(b) ? nullptr : kScaleNotFinite; }
   static void set_scale(u8* b, float d) { store_half(b, d); }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_32;
+  static constexpr int kBias = 16;
+  using Constants = Nibbles;
+  static Constants constants() { return Nibbles::make<6, kBytes>(); }
+  static __m512i codes(const u8* b, __mmask64 readable, const Constants& c) {
+    const auto low = _mm512_and_si512(c.load(b, readable), _mm512_set1_epi8(15));
+    const std::uint64_t second = readable >> kBytes != 0 ? load_u32(b + kBytes + 2) : 0;
+    return _mm512_mask_add_epi8(low, second << 32 | load_u32(b + 2), low, _mm512_set1_epi8(16));
+  }
+  static __m512 scales(const u8* b, int n, const Constants&) {
+    return halves_512(n, [b](int i) { return b + 22 * i; });
+  }
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) { return row_of_32<Q5_0>(b, columns, x); }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<Q5_0>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

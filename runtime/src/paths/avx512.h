@@ -46,4 +46,163 @@ float float_dot(const u8* w, const float* x, std::int64_t n) {
   return total;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// What the formats' own kernels are made of. A kernel gives a row's result as 16 partial sums; four rows are summed together.
+// ---------------------------------------------------------------------------------------------------------------------
+
+#define PLANNER_AVX512 1
+
+/// The sums of the lanes of four vectors.
+inline __m128 lanes_sums(__m512 a, __m512 b, __m512 c, __m512 d) {
+  const auto ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const auto cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  const auto abcd = _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+  const auto half = _mm256_add_ps(_mm512_castps512_ps256(abcd), _mm512_extractf32x8_ps(abcd, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+/// y[r] from F::row(blocks of row r, columns, x).
+template <class F>
+void dot_rows(const RowBlock& w, const ActivationRow& x, float* y) {
+  const u8* row = w.data;
+  std::int64_t r = 0;
+  for (; r + 4 <= w.rows; r += 4, row += 4 * w.row_bytes) {
+    const auto a = F::row(row, w.columns, x), b = F::row(row + w.row_bytes, w.columns, x);
+    const auto c = F::row(row + 2 * w.row_bytes, w.columns, x), d = F::row(row + 3 * w.row_bytes, w.columns, x);
+    _mm_storeu_ps(y + r, lanes_sums(a, b, c, d));
+  }
+  for (; r < w.rows; ++r, row += w.row_bytes) y[r] = _mm512_reduce_add_ps(F::row(row, w.columns, x));
+}
+
+constexpr std::int64_t kAhead = 2560;  // bytes that are asked for before they are needed: beyond a page's end the processor does not look
+inline void prefetch(const u8* block, int bytes) {
+  for (int i = 0; i < bytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(block + kAhead + i), _MM_HINT_T0);
+}
+
+inline __m512i products(__m512i u, const i8* x) { return _mm512_dpbusd_epi32(_mm512_setzero_si512(), u, load_512(x)); }
+/// sum + a and b, both within 16 bits, times scales: words [4 for a, 4 for b] in each 128 bits.
+inline __m512i add_scaled(__m512i sum, __m512i a, __m512i b, __m512i scales) { return _mm512_dpwssd_epi32(sum, _mm512_packs_epi32(a, b), scales); }
+/// mask bits of a where set, else b's.
+inline __m512i select_bits(__m512i mask, __m512i a, __m512i b) { return _mm512_ternarylogic_epi64(mask, a, b, 0xca); }
+
+template <class T, int n>
+struct alignas(64) Constants512 {
+  T values[n];
+};
+template <class T, int n, class Fn>
+constexpr Constants512<T, n> make_constants(Fn f) {
+  Constants512<T, n> c{};
+  for (int i = 0; i < n; ++i) c.values[i] = static_cast<T>(f(i));
+  return c;
+}
+/// 64 bytes of f(i), made by the compiler: f captures nothing.
+template <class Fn>
+__m512i bytes_512(Fn) {
+  static constexpr auto kBytes = make_constants<u8, 64>(Fn{});
+  return _mm512_load_si512(kBytes.values);
+}
+/// 32 words of f(i).
+template <class Fn>
+__m512i words_512(Fn) {
+  static constexpr auto kWords = make_constants<std::uint16_t, 32>(Fn{});
+  return _mm512_load_si512(kWords.values);
+}
+/// A table of a power of two up to 64 as a register for look-ups by the low bits of bytes; `bias` is added.
+template <const auto& kValues, int kBias>
+__m512i lookup_table() {
+  return bytes_512([](int i) { return kValues[static_cast<std::size_t>(i) % (sizeof kValues / sizeof kValues[0])] + kBias; });
+}
+
+// Blocks of 32 weights: two blocks make a register. F has
+//   static constexpr int kBias                           what codes() adds to the codes that count
+//   static auto constants()                              registers that codes() and scales() need
+//   static __m512i codes(const u8* two_blocks, __mmask64 bytes that may be read, constants)
+//   static __m512 scales(const u8* blocks, int n, constants)  of n <= 16 blocks
+//   static __m512 offsets(const u8* blocks, int n)             where kOffset
+template <class F>
+__m512 row_of_32(const u8* block, std::int64_t columns, const ActivationRow& x) {
+  const auto constants = F::constants();
+  const auto ones = _mm512_set1_epi16(1);
+  const auto pair = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  constexpr __mmask64 kBoth = 2 * F::kBytes >= 64 ? ~__mmask64{0} : (__mmask64{1} << (2 * F::kBytes % 64)) - 1;
+  constexpr __mmask64 kOne = (__mmask64{1} << F::kBytes) - 1;
+  auto sum = _mm512_setzero_ps();
+  const std::int64_t n_blocks = columns / 32;
+  for (std::int64_t i = 0; i < n_blocks; i += 16, block += 16 * F::kBytes) {
+    const int n = static_cast<int>(n_blocks - i < 16 ? n_blocks - i : 16);
+    const auto mask = static_cast<__mmask16>((1U << n) - 1U);
+    const auto xs = _mm512_maskz_loadu_ps(mask, x.scale + i);
+    const auto scales = _mm512_mul_ps(F::scales(block, n, constants), xs);
+    const auto xsums = _mm512_cvtepi32_ps(_mm512_madd_epi16(_mm512_maskz_loadu_epi32(mask, x.sums + 2 * i), ones));
+    sum = _mm512_fnmadd_ps(_mm512_mul_ps(scales, _mm512_set1_ps(F::kBias)), xsums, sum);
+    if constexpr (F::kOffset) sum = _mm512_fmadd_ps(_mm512_mul_ps(F::offsets(block, n), xs), xsums, sum);
+    const u8* at = block;
+    const i8* q = x.q + 32 * i;
+    auto lanes = pair;
+    const auto step = [&](__mmask64 readable) {
+      prefetch(at, 1);
+      const auto ints = products(F::codes(at, readable, constants), q);
+      sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(ints), _mm512_permutexvar_ps(lanes, scales), sum);
+      lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(2));
+      at += 2 * F::kBytes;
+      q += 64;
+    };
+    if (n == 16) {
+      for (int k = 0; k < 8; ++k) step(kBoth);
+    } else {
+      for (int k = 0; k < n / 2; ++k) step(kBoth);
+      if (n % 2 != 0) step(kOne);
+    }
+  }
+  return sum;
+}
+
+/// f(i) for the first n of 16, as half precision bits; the rest 0.
+template <class At>
+__m512 halves_512(int n, At at) {
+  alignas(32) std::uint16_t bits[16] = {};
+  for (int i = 0; i < n; ++i) bits[i] = load_u16(at(i));
+  return _mm512_cvtph_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(bits)));
+}
+
+/// The sixteen bits at the beginning of 16 blocks of 18 bytes.
+struct Stride18 {
+  __m512i first, second;
+  static Stride18 make() {
+    // Block i begins at word 9 i of five registers: 0 .. 7 lie in the first two, 8 .. 14 in the next two, 15 in the fifth.
+    return {words_512([](int i) { return i < 8 ? 9 * i : 0; }), words_512([](int i) { return i >= 8 && i < 15 ? 9 * i - 64 : 9 * 15 - 128; })};
+  }
+  [[nodiscard]] __m512 halves(const u8* b) const {
+    const auto low = _mm512_permutex2var_epi16(load_512(b), first, load_512(b + 64));
+    const auto all = _mm512_mask_permutex2var_epi16(load_512(b + 128), 0x7f00, second, load_512(b + 192));
+    const auto last = _mm512_permutexvar_epi16(second, _mm512_zextsi256_si512(load_256(b + 256)));
+    const auto words = _mm512_mask_mov_epi16(_mm512_mask_mov_epi16(low, 0x7f00, all), 0x8000, last);
+    return _mm512_cvtph_ps(_mm512_castsi512_si256(words));
+  }
+};
+
+/// Nibbles of two blocks whose 16 bytes begin at `offset`: low ones of the first, high ones, low ones of the second, high ones. Garbage in the upper
+/// four bits.
+struct Nibbles {
+  __m512i bytes, shifts;
+  template <int kOffset, int kStride>
+  static Nibbles make() {
+    return {bytes_512([](int i) { return kOffset + i / 32 * kStride + i % 16; }), _mm512_set_epi64(4, 4, 0, 0, 4, 4, 0, 0)};
+  }
+  [[nodiscard]] __m512i load(const u8* b, __mmask64 readable) const {
+    return _mm512_srlv_epi64(_mm512_permutexvar_epi8(bytes, _mm512_maskz_loadu_epi8(readable, b)), shifts);
+  }
+};
+
+/// 16-bit entries of a table by index words, for tables of 32 * 2^n entries: registers pairwise, then halved by a bit of the index at a time.
+template <int kEntries>
+__m512i lookup_words(const std::uint16_t* table, __m512i index) {
+  if constexpr (kEntries == 64) {
+    return _mm512_permutex2var_epi16(load_512(table), index, load_512(table + 32));
+  } else {
+    const auto upper = _mm512_test_epi16_mask(index, _mm512_set1_epi16(kEntries / 2));
+    return _mm512_mask_mov_epi16(lookup_words<kEntries / 2>(table, index), upper, lookup_words<kEntries / 2>(table + kEntries / 2, index));
+  }
+}
+
 }  // namespace planner::runtime::PLANNER_PATH

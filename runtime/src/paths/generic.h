@@ -227,6 +227,18 @@ inline float quantize_group(const float* x, int n, i8* q, std::int16_t* sums) {
   return scale;
 }
 
+/// Where the 8 values come from that stand at place `unit` of a form's 256.
+constexpr int source_unit(Form form, int unit) {
+  const int u = unit;
+  switch (form) {
+    case Form::q8_256_p: return 16 * (u / 16) + 8 * (u / 4 % 2) + 4 * (u / 8 % 2) + u % 4;
+    case Form::q8_256_h: return 16 * (u / 4 % 2) + 4 * (u / 8) + u % 4;
+    case Form::q8_256_n: return 16 * (u / 16) + 4 * (u / 2 % 4) + 2 * (u / 8 % 2) + u % 2;
+    case Form::q8_256_o: return 4 * (u % 8) + u / 8;
+    default: return u;
+  }
+}
+
 inline void quantize(const float* x, std::int64_t n, Form form, i8* q, float* scale, std::int16_t* sums) {
   if (form == Form::q8_32) {
     for (std::int64_t i = 0; i < n; i += 32) scale[i / 32] = quantize_group(x + i, 32, q + i, sums + i / 16);
@@ -234,12 +246,13 @@ inline void quantize(const float* x, std::int64_t n, Form form, i8* q, float* sc
   }
   for (std::int64_t i = 0; i < n; i += 256) {
     alignas(64) i8 plain[256];
-    i8* to = form == Form::q8_256x ? plain : q + i;
-    const float s = quantize_group(x + i, 256, to, sums + i / 16);
+    std::int16_t* sum = sums + i / 16;
+    const float s = quantize_group(x + i, 256, plain, sum);
     for (int g = 0; g < 8; ++g) scale[i / 32 + g] = s;
-    if (form != Form::q8_256x) continue;
-    for (int part = 0; part < 4; ++part) {
-      for (int g = 0; g < 16; ++g) std::memcpy(q + i + 64 * part + 4 * g, plain + 16 * g + 4 * part, 4);
+    for (int u = 0; u < 32; ++u) std::memcpy(q + i + 8 * u, plain + 8 * source_unit(form, u), 8);
+    if (form == Form::q8_256_p) {
+      for (int g = 0; g < 8; ++g) sum[g] = static_cast<std::int16_t>(sum[2 * g] + sum[2 * g + 1]);
+      for (int g = 8; g < 16; ++g) sum[g] = 0;
     }
   }
 }
@@ -269,12 +282,21 @@ template <class... F>
 void add_floats(Kernels& k, TypeList<F...>) {
   ((k.formats[static_cast<int>(F::kId)] = {Form::values, Form::values, dot_floats<F>, many_floats<F>}), ...);
 }
+template <class F>
+constexpr FormatKernels block_kernels() {
+  FormatKernels k{block_form<F>(), block_form<F>(), dot_blocks<F>, many_blocks<F>};
+  if constexpr (requires { F::dot; }) {  // the format has a kernel of its own for this path
+    k.form = F::kForm;
+    k.dot = F::dot;
+  }
+  return k;
+}
 template <class... F>
 void add_blocks(Kernels& k, TypeList<F...>) {
-  ((k.formats[static_cast<int>(F::kId)] = {block_form<F>(), block_form<F>(), dot_blocks<F>, many_blocks<F>}), ...);
+  ((k.formats[static_cast<int>(F::kId)] = block_kernels<F>()), ...);
 }
 
-/// Every format with the kernels above; a path then puts in its own.
+/// Every format's kernels.
 inline Kernels all_kernels() {
   Kernels k{};
   add_floats(k, FloatFormats{});
