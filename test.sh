@@ -13,7 +13,7 @@ source "$root/cmake/build.sh"
 
 lock
 : >"$log"
-install_packages "${packages[@]}" doctest-dev libbenchmark-dev pkg-config
+install_packages "${packages[@]}" doctest-dev libbenchmark-dev pkg-config python3 python3-pip
 options=(-DPLANNER_BUILD_TESTS=ON)
 if [[ -f $root/bench/CMakeLists.txt ]]; then options+=(-DPLANNER_BUILD_BENCH=ON); fi
 configure "${options[@]}" || exit 70

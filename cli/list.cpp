@@ -90,7 +90,7 @@ Status list_models(const Options& o) {
   const auto& catalog = catalog_for(o.common);
   const auto models = filtered_models(catalog, o.filter);
   if (o.common.json) {
-    print_json(to_json(models, catalog));
+    print_json(list_json(EntryKind::model, o.filter, catalog));
     return Status::answered;
   }
   if (models.empty()) throw no_match(EntryKind::model, o.filter, catalog);
@@ -140,7 +140,7 @@ Status list_gpus(const Options& o) {
   const auto& catalog = catalog_for(o.common);
   const auto devices = filtered_devices(catalog, o.filter);
   if (o.common.json) {
-    print_json(to_json(devices, catalog));
+    print_json(list_json(EntryKind::device, o.filter, catalog));
     return Status::answered;
   }
   if (devices.empty()) throw no_match(EntryKind::device, o.filter, catalog);
@@ -188,7 +188,7 @@ Status list_quants(const Options& o) {
   const auto& catalog = catalog_for(o.common);
   const auto quantizations = filtered_quantizations(catalog, o.filter);
   if (o.common.json) {
-    print_json(to_json(quantizations, filtered_formats(o.filter), catalog));
+    print_json(list_json(EntryKind::quantization, o.filter, catalog));
     return Status::answered;
   }
   if (o.formats) return list_formats(o);
@@ -237,7 +237,7 @@ Status list_engines(const Options& o) {
   const auto& catalog = catalog_for(o.common);
   const auto engines = filtered_engines(catalog, o.filter);
   if (o.common.json) {
-    print_json(to_json(engines));
+    print_json(list_json(EntryKind::engine, o.filter, catalog));
     return Status::answered;
   }
   if (engines.empty()) throw no_match(EntryKind::engine, o.filter, catalog);

@@ -39,7 +39,7 @@ missing_packages() { # PACKAGE...
     case $package in
       g++) has_compiler || echo g++ ;;
       ninja-build) has ninja || echo ninja-build ;;
-      cmake | pkg-config) has "$package" || echo "$package" ;;
+      cmake | pkg-config | python3) has "$package" || echo "$package" ;;
       *) libraries+=("$package") ;;
     esac
   done

@@ -4,6 +4,9 @@ include(CMakePackageConfigHelpers)
 set(PLANNER_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/planner)
 
 install(TARGETS planner EXPORT planner-targets FILE_SET HEADERS)
+if(TARGET planner_c)
+  install(TARGETS planner_c EXPORT planner-targets FILE_SET HEADERS)
+endif()
 install(EXPORT planner-targets NAMESPACE planner:: DESTINATION ${PLANNER_CMAKE_DIR})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

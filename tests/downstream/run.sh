@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs a build, builds the program in this folder against it by find_package and by pkg-config, and compares its answer with the command line's.
+# Installs a build, builds the programs in this folder against it by find_package and by pkg-config, and compares its answer with the command line's.
 # Usage: run.sh BUILD_FOLDER [CMAKE_ARGUMENT]...
 set -euo pipefail
 here=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
@@ -35,6 +35,7 @@ if ! cmake -G Ninja -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" "$
 fi
 "$work/build/downstream"
 same find_package "$("$work/build/downstream" --json)"
+if [[ -x $work/build/downstream-c ]]; then "$work/build/downstream-c"; fi
 
 compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$work/build/CMakeCache.txt")
 flags=$(sed -n 's/^CMAKE_CXX_FLAGS:[A-Z]*=//p' "$work/build/CMakeCache.txt")

@@ -171,6 +171,8 @@ struct CacheSummary {
 [[nodiscard]] std::string to_json(std::span<const Quantization* const> quantizations, std::span<const TensorFormat* const> formats, const Catalog& catalog);
 /// "planner.engines/1": {"schema", "engines": [...]}
 [[nodiscard]] std::string to_json(std::span<const Engine* const> engines);
+/// The list of a kind's entries in which every word of the filter occurs, maybe none: "planner.models/1" ... "planner.engines/1".
+[[nodiscard]] std::string list_json(EntryKind kind, std::span<const std::string> words, const Catalog& catalog);
 /// "planner.show/1": {"schema", "kind", and the entry under its kind's name, as in the lists}
 [[nodiscard]] std::string to_json(const CatalogEntry& entry, const Catalog& catalog);
 

@@ -352,6 +352,16 @@ std::string to_json(std::span<const Engine* const> engines) {
   return j.take();
 }
 
+std::string list_json(EntryKind kind, std::span<const std::string> words, const Catalog& catalog) {
+  switch (kind) {
+    case EntryKind::model: return to_json(filtered_models(catalog, words), catalog);
+    case EntryKind::device: return to_json(filtered_devices(catalog, words), catalog);
+    case EntryKind::quantization: return to_json(filtered_quantizations(catalog, words), filtered_formats(words), catalog);
+    case EntryKind::engine: return to_json(filtered_engines(catalog, words));
+  }
+  return {};
+}
+
 std::string to_json(const CatalogEntry& entry, const Catalog& catalog) {
   JsonWriter j;
   j.begin_object().field("schema", "planner.show/1").field("kind", to_string(entry.kind)).key(to_string(entry.kind));
