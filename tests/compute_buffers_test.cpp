@@ -1,12 +1,15 @@
 // Compute buffers: the allocator's layout on small graphs, and that cutting repeated layers short changes nothing, over the whole catalog.
 #include <doctest/doctest.h>
 
+#include <array>
 #include <map>
+#include <vector>
 
 #include "engine/compute_buffers.h"
 #include "engine/graph/allocator.h"
 #include "engine/graph/builder.h"
 #include "engine/graph/graph.h"
+#include "engine/graph/scheduler.h"
 #include "planner/catalog.h"
 
 using namespace planner;
@@ -92,6 +95,65 @@ TEST_CASE("compute buffers: repetitions of layers change nothing") {
       if (variant == 4) o.kv_type_k = o.kv_type_v = FormatId::q8_0;
       if (variant == 5) o.generation = engine::Generation::b4748;
       CHECK_EQ(engine::compute_buffer_bytes(model, o), engine::compute_buffer_bytes(model, o, true));
+
+      // The same with the first third on the host and the rest on two accelerators; all on one; experts on the host.
+      engine::DevicePlan plan;
+      const auto n = static_cast<std::size_t>(model.hyperparameters.n_layers);
+      plan.accelerators = variant % 3 == 1 ? 1 : 2;
+      plan.layers.assign(n, 0);
+      plan.experts_on_host.assign(n, variant % 3 == 2);
+      if (variant % 3 != 1) {
+        for (std::size_t i = 0; i < n; ++i) plan.layers[i] = i < n / 3 && variant % 3 == 0 ? plan.host() : i < 2 * n / 3 ? 0 : 1;
+        plan.output = 1;
+      }
+      plan.copies = variant == 3 ? 4 : 1;
+      plan.pins_norms = variant % 3 != 0;
+      std::vector<std::int64_t> tensor_bytes;
+      for (const auto& t : model.tensors) tensor_bytes.push_back(t.n_elements() / 2);
+      const auto bytes = engine::compute_buffers_bytes(model, o, plan, tensor_bytes);
+      const auto exhaustive = engine::compute_buffers_bytes(model, o, plan, tensor_bytes, true);
+      for (std::size_t i = 0; i < bytes.size(); ++i) CHECK_EQ(bytes[i], exhaustive[i]);
     }
   }
+}
+
+TEST_CASE("scheduler: inputs and what crosses places are copied, once for each batch under way") {
+  const auto bytes_with = [](int copies) {
+    Graph g;
+    const Id in = g.input(4, 64);  // on the host
+    g.weights_in(0);
+    const Id a = g.matmul(1024, in);
+    g.weights_in(1);
+    const Id out = g.matmul(32, a);
+    g.mark_output(out);
+    g.expand(out);
+    engine::graph::schedule(g, {.accelerators = 2, .copies = copies});
+    const std::array<std::int64_t, 3> alignments{128, 128, 32};
+    std::vector<std::int64_t> bytes(3);
+    engine::graph::buffer_bytes(g, alignments, bytes, {});
+    return bytes;
+  };
+  CHECK_EQ(bytes_with(1), std::vector<std::int64_t>{256 + 4096, 4096 + 128, 256});
+  CHECK_EQ(bytes_with(4), std::vector<std::int64_t>{4 * 256 + 4096, 4 * 4096 + 128, 4 * 256});
+}
+
+TEST_CASE("scheduler: a large batch takes the weights to the accelerator, a small one leaves them") {
+  const auto bytes_with = [](std::int64_t tokens) {
+    Graph g;
+    const Id in = g.input(4, 64, tokens);
+    g.weights_in(1);  // the host
+    const Id first = g.matmul(64, in, g.stored(10000, 1, true));
+    const Id second = g.matmul(64, first, g.stored(5000, 1, true));
+    g.mark_output(second);
+    g.expand(second);
+    engine::graph::schedule(g, {.accelerators = 1});
+    const std::array<std::int64_t, 2> alignments{128, 32};
+    std::vector<std::int64_t> bytes(2);
+    engine::graph::buffer_bytes(g, alignments, bytes, {});
+    return bytes;
+  };
+  const std::int64_t rows = 64 * 4 * 32;
+  CHECK_EQ(bytes_with(31), std::vector<std::int64_t>{0, 2 * 64 * 4 * 31});
+  // Weights (10,112 bytes with their alignment), input, result; the second weights come where the first have been.
+  CHECK_EQ(bytes_with(32), std::vector<std::int64_t>{10112 + 2 * rows, rows});
 }

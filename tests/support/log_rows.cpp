@@ -119,6 +119,12 @@ void read_note(const std::string& note, EngineLog& log) {
   auto& s = log.settings;
   if (const auto n = number_behind(note, "mla_attn=")) s.mla = printed(static_cast<std::int64_t>(*n));
   if (const auto n = number_behind(note, "attn_max_b=")) s.attention_max_mib = printed(static_cast<std::int64_t>(*n));
+  if (const auto n = number_behind(note, "fused_moe=")) s.fused_experts = printed(*n != 0);
+  // "c^KV": the latent is cached, and beside it "kv^T" where flash attention is off; full heads otherwise.
+  if (!s.mla && log.engine == LogEngine::ik_llama_cpp) {
+    if (contains(note, "c^KV")) s.mla = printed<std::int64_t>(contains(note, "kv^T: not used") ? 3 : 1);
+    else if (note.starts_with("K ")) s.mla = printed<std::int64_t>(0);
+  }
   if (const auto n = number_behind(note, "--n-cpu-moe ")) {
     for (std::int64_t i = 0; i < static_cast<std::int64_t>(*n); ++i) s.expert_layers_on_host.push_back(i);
   }
@@ -186,6 +192,9 @@ std::optional<EngineLog> log_of_rows(const LogGroup& g, const Catalog& catalog, 
   if (!first["cache_type_k"].empty()) s.kv_type_k = printed(first["cache_type_k"]);
   if (!first["cache_type_v"].empty()) s.kv_type_v = printed(first["cache_type_v"]);
   read_note(first["note"], log);
+  for (const auto& row : g.rows) {
+    if (row["component"] == "kv" && row["note"] != first["note"]) read_note(row["note"], log);
+  }
 
   auto version = first["engine_version"];
   if (const auto end = version.find_first_of(" -("); end != std::string::npos) version.resize(end);

@@ -85,6 +85,7 @@ struct WeightMap {
   std::int64_t output = 0;            ///< output head (0 when tied), output norm, everything global that is multiplied
   std::int64_t mtp = 0;               ///< multi-token-prediction layers in the file
   bool tied = false;
+  std::vector<std::int64_t> tensors;  ///< bytes by the model's tensors, those of the prediction layers included
 
   /// Tensors that an override puts elsewhere, added up by layer and buffer. They are part of nothing above.
   struct Pinned {

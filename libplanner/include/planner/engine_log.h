@@ -84,6 +84,7 @@ struct LogSettings {
   MaybePrinted<std::string> kv_type_k, kv_type_v;
   MaybePrinted<std::int64_t> gpu_layers, all_layers;  ///< "offloaded 33/33 layers to GPU"
   MaybePrinted<std::int64_t> mla, attention_max_mib;  ///< ik_llama.cpp's mla_attn and attn_max_b
+  MaybePrinted<bool> fused_experts;                   ///< ik_llama.cpp's fused_moe
   MaybePrinted<std::int64_t> copies;                  ///< of the scheduler, in pipeline parallelism
   MaybePrinted<std::int64_t> draft_states;            ///< recurrent states kept per sequence beside its own, for tokens that a draft may take back
   // Tensors placed by hand (-ot, --cpu-moe, --n-cpu-moe).

@@ -39,7 +39,8 @@ struct CacheNeeds {
 
 /// How an engine stores multi-head latent attention.
 enum class MlaCache : std::uint8_t {
-  compressed,  ///< one row of kv_lora_rank + qk_rope_head_dim, no V (llama.cpp since 2025, vLLM, SGLang, MLX)
+  compressed,  ///< one row of kv_lora_rank + qk_rope_head_dim, no V (llama.cpp since 2026, vLLM, SGLang, MLX)
+  compressed_with_v,  ///< the same, and its first kv_lora_rank elements again as V (llama.cpp from April 2025 to January 2026)
   expanded,    ///< full keys and values of every head (transformers, older llama.cpp)
 };
 

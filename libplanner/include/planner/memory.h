@@ -68,7 +68,4 @@ class ComputeMemo;  // buffers laid out before, kept by searches (engine/compute
 [[nodiscard]] MemoryEstimate estimate_memory(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment,
                                              const Placement& placement, Basis weights_basis = Basis::config, engine::ComputeMemo* memo = nullptr);
 
-/// Whether the engine computes attention without materializing its scores for this workload (its default where the workload says automatic).
-[[nodiscard]] bool uses_flash_attention(const Workload& workload, const Deployment& deployment);
-
 }  // namespace planner

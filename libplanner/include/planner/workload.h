@@ -26,6 +26,10 @@ struct Workload {
   bool kv_unified = false;       ///< one cache shared by the sequences instead of one each
   std::int64_t outputs = 0;      ///< tokens of one decode call whose logits are wanted; 0: one per sequence, as a server's slots do
   bool kv_offload = true;        ///< the cache lies with its layers; false: on the host
+  std::optional<std::int64_t> mla;     ///< ik_llama.cpp's -mla: 0 caches full heads, 1 to 3 the latent; absent: the version's default
+  std::int64_t attention_max_mib = 0;  ///< ik_llama.cpp's -amb: scores are computed in pieces of at most this; 0: at once
+  std::optional<bool> fused_experts;   ///< ik_llama.cpp's -fmoe; absent: the version's default
+  std::int64_t draft_states = 0;       ///< recurrent states kept per sequence beside its own, for drafted tokens that may be taken back
 
   // Speculative decoding.
   std::int64_t draft_tokens = 0;     ///< tokens drafted ahead at most; 0: nothing is drafted

@@ -210,15 +210,22 @@ class Checker {
     auto& r = out_.request;
     count_sequences(*subject.model);
     r.outputs = log().engine == LogEngine::vllm ? "slots" : outputs(*subject.model);
+    Workload w;
     try {
-      return resolve_workload(r, subject, engine, notes);
+      w = resolve_workload(r, subject, engine, notes);
     } catch (const Error& e) {
       if (r.kv_type_k.empty() && r.kv_type_v.empty()) throw;
       cache_unknown_ = e.what();
       r.kv_type_k.clear();
       r.kv_type_v.clear();
-      return resolve_workload(r, subject, engine, notes);
+      w = resolve_workload(r, subject, engine, notes);
     }
+    const auto& s = settings();
+    if (s.mla) w.mla = s.mla->value;
+    if (s.attention_max_mib) w.attention_max_mib = s.attention_max_mib->value;
+    if (s.fused_experts) w.fused_experts = s.fused_experts->value;
+    if (s.draft_states) w.draft_states = s.draft_states->value;
+    return w;
   }
 
   /// Logits of every token of a micro-batch, or of one per sequence as servers since the middle of 2026: what is printed is too small for the former.
@@ -445,9 +452,6 @@ class Checker {
         case LogTerm::kv_tokens: s.bytes = predicted_tokens(memory, row); break;
         case LogTerm::recurrent_state:
           s = sum(Component::recurrent_state);
-          if (settings().draft_states && settings().draft_states->value > 0) {
-            row.reason = fmt::format("beside its own, each sequence keeps {} states for tokens that a draft may take back", settings().draft_states->value);
-          }
           break;
         case LogTerm::output:
           s = sum(Component::output);

@@ -84,10 +84,7 @@ Plan make_plan(const Model& model, const Weights& weights, const Workload& workl
   }
   if (!deployment.engine->offload_layers) return plan;
   const auto memory_with = [&](std::int64_t n) { return memory_of(placement_for(model, deployment, n, options.n_cpu_moe)); };
-  // Narrowed down with the whole model's compute buffer, which is never too little, then counted exactly.
-  memo.whole_for_parts = true;
   std::int64_t layers = largest(1, all - 1, [&](std::int64_t n) { return memory_with(n).fits(); });
-  memo.whole_for_parts = false;
   auto memory = memory_with(layers);
   while (layers + 1 < all && has_room(memory, deployment, next_bytes(weights.map, layers))) {
     auto more = memory_with(layers + 1);

@@ -8,13 +8,21 @@
 
 namespace planner::engine {
 
-/// The rules that a deployment's engine follows: by the version asked for ("b4748"), the newest where none was. ik_llama.cpp, which left the main
-/// line in 2024, keeps the older ones.
-[[nodiscard]] Generation llama_cpp_generation(const Deployment& deployment);
-
-/// Whether the engine takes flash attention for the model: not for Grok, and the older
-/// generation refuses heads whose keys and values differ in width.
-[[nodiscard]] bool llama_cpp_allows_flash_attention(const Model& model, Generation generation);
+/// What changes with the engine's version, and with its switches. Versions are builds ("b4748"); without one the newest rules hold. ik_llama.cpp, which left
+/// the main line in 2024 and counts its builds anew, has rules of its own.
+struct LlamaRules {
+  Generation generation = Generation::v0_5_0;
+  bool is_ik = false;
+  bool flash_attention = true;
+  MlaCache mla_cache = MlaCache::compressed;
+  MlaGraph mla_graph = MlaGraph::absorbed;
+  bool fused_experts = false;      ///< ik_llama.cpp's -fmoe
+  bool caches_mtp_layers = false;  ///< prediction layers have a cache like the others
+  int copies = 4;                  ///< of pipeline parallelism
+  bool copies_with_overrides = false;  ///< pipeline parallelism also with tensors placed by hand
+  bool offloads_by_expert = false;     ///< experts are moved only for batches that give each of them work enough
+};
+[[nodiscard]] LlamaRules llama_cpp_rules(const Model& model, const Workload& w, const Deployment& deployment);
 
 /// Cells of the cache of one stream and how many streams there are.
 struct CacheCells {
@@ -28,13 +36,16 @@ struct CacheCells {
 };
 /// Cells of the whole context, rounded up to `padding` (of the older generation: 256 with flash attention, 32 without). One stream per sequence, or
 /// one for all: when unified, and always in the older generation.
-[[nodiscard]] CacheCells llama_cpp_cells(const Workload& w, Generation generation, std::int64_t padding, bool flash_attention);
+[[nodiscard]] CacheCells llama_cpp_cells(const Workload& w, const LlamaRules& rules, std::int64_t padding);
 
 /// The batch that the engine sets space aside for. `windows`: whether sliding layers have a cache of their own.
-[[nodiscard]] GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, Generation generation, bool windows, bool flash_attention);
+[[nodiscard]] GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, const LlamaRules& rules, bool windows);
+
+/// Batches that the engine has under way at once, each with inputs of its own: several with all layers on more than one accelerator.
+[[nodiscard]] int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement, const Model& model);
 
 /// Row of the V cache in elements: without flash attention V is transposed, and every layer takes the widest layer's row. 0: each its own.
-[[nodiscard]] std::int64_t llama_cpp_common_v_row(const Model& model, Generation generation, bool flash_attention);
+[[nodiscard]] std::int64_t llama_cpp_common_v_row(const Model& model, const LlamaRules& rules);
 
 /// Peak of activations that a server's profiling run sees, per device: the widest layer over the tokens of one step, and the logits.
 [[nodiscard]] std::int64_t activation_peak_bytes(const Model& model, std::int64_t tokens, std::int64_t sequences, std::int64_t tensor_parallel);

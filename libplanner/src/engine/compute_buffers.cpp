@@ -8,6 +8,7 @@
 
 #include "engine/graph/allocator.h"
 #include "engine/graph/builder.h"
+#include "engine/graph/scheduler.h"
 
 namespace planner::engine {
 namespace {
@@ -87,13 +88,14 @@ std::uint64_t signature(const graph::LayerParts& p, bool by_number) {
 /// three, and the number that is left out is a multiple of six. The last layer is not like the others.
 class Shortening {
  public:
-  enum class Copies : std::uint8_t { fewest, in_turn };
+  /// fewest: of groups of which turns need no fewer; checked: of all groups, so that the layout tells of each whether it settles.
+  enum class Copies : std::uint8_t { fewest, checked, in_turn, all };
 
   /// Replaces `parts`, all layers, by those to lay out. `ids` tell the layers apart.
   void run(std::vector<graph::LayerParts>& parts, std::span<const std::uint64_t> ids, const Model& model, Copies copies) {
     repeated_.clear();
     // Each layer of a sparse-attention model holds a tensor from the start.
-    if (model.hyperparameters.indexer_heads > 0 || parts.size() <= kLongestGroup) return;
+    if (copies == Copies::all || model.hyperparameters.indexer_heads > 0 || parts.size() <= kLongestGroup) return;
     ids_ = ids;
     kept_.clear();
     const std::size_t n = ids_.size() - 1;
@@ -101,7 +103,7 @@ class Shortening {
       const auto [group, times] = repetition(i, n);
       const std::size_t in_turn = times <= kCopies ? times : kCopies + (times - kCopies) % kCycle;
       const std::size_t fewest = group == 1 ? kCopies + 1 : kCopies;
-      const bool shortened = copies == Copies::fewest && fewest < in_turn;
+      const bool shortened = copies == Copies::checked ? fewest < times : copies == Copies::fewest && fewest < in_turn;
       const std::size_t kept = shortened ? fewest : in_turn;
       if (shortened) repeated_.push_back({kept_.size() + group * (kept - 1), kept_.size() + group * kept});
       for (std::size_t j = 0; j < group * kept; ++j) kept_.push_back(parts[i + j]);
@@ -178,54 +180,115 @@ std::int64_t file_vocabulary(const Hyperparameters& hp) {
 
 bool graph_is_known(const Model& model) { return graph::is_known(model.hyperparameters); }
 
+namespace {
+
+/// The batches that space is set aside for: a full one, and one of a token per sequence, which needs more only where the full one is hardly larger.
+template <typename LayOut>
+void for_batches(const GraphOptions& options, bool exhaustive, LayOut lay_out) {
+  constexpr std::int64_t kClearlyMore = 4;
+  const std::int64_t tokens = (options.tokens + options.sequences - 1) / options.sequences * options.sequences;
+  lay_out(graph::Batch{tokens, options.sequences, std::min(options.tokens, options.outputs)});
+  if (exhaustive || tokens < kClearlyMore * options.sequences) lay_out(graph::Batch{options.sequences, options.sequences, options.sequences});
+}
+
+/// Whether weights on the host may be copied to an accelerator.
+bool moves_weights(const DevicePlan& plan) {
+  return plan.moves_operations && (std::find(plan.layers.begin(), plan.layers.end(), plan.host()) != plan.layers.end() ||
+                                   std::find(plan.experts_on_host.begin(), plan.experts_on_host.end(), true) != plan.experts_on_host.end());
+}
+
+/// With few repetitions of layers if that is enough, which `lay_out` says, and as many as `otherwise` if not.
+template <typename LayOut>
+void lay_out_enough(bool& takes_turns, Shortening::Copies first, Shortening::Copies otherwise, LayOut lay_out) {
+  if (!takes_turns) {
+    if (lay_out(first)) return;
+    takes_turns = true;
+  }
+  (void)lay_out(otherwise);
+}
+
+}  // namespace
+
 std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& options, bool exhaustive) {
   // Kept from one call to the next, one per thread: nothing is allocated once they have grown.
   thread_local std::vector<graph::LayerParts> parts;
   thread_local Shortening shortening;
   thread_local graph::Graph g;
   auto& index = index_of(model);
-  const auto all = static_cast<std::int64_t>(index.ids.size());
-  const std::int64_t begin = std::clamp<std::int64_t>(options.first_layer, 0, all);
-  const std::int64_t end = options.n_layers < 0 ? all : std::min(all, begin + options.n_layers);
-  const auto ids = std::span(index.ids).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-  const auto lay_out = [&](const graph::Batch& batch, Shortening::Copies copies, bool& steady) {
-    parts.assign(index.layers.parts.begin() + begin, index.layers.parts.begin() + end);
-    if (!exhaustive) shortening.run(parts, ids, model, copies);
-    graph::Builder(g, model, parts, options, batch).build();
-    return graph::buffer_bytes(g, options.alignment, exhaustive ? std::span<const graph::Repeated>() : shortening.repeated(), steady);
-  };
-  const auto bytes = [&](const graph::Batch& batch) {
-    bool steady = !index.takes_turns;
-    if (steady) {
-      const auto most = lay_out(batch, Shortening::Copies::fewest, steady);
-      if (steady) return most;
-      index.takes_turns = true;
-    }
-    return lay_out(batch, Shortening::Copies::in_turn, steady);
-  };
-  const std::int64_t tokens = (options.tokens + options.sequences - 1) / options.sequences * options.sequences;
-  std::int64_t most = bytes({tokens, options.sequences, std::min(options.tokens, options.outputs)});
-  // A batch of one token per sequence needs more only where the large one is hardly larger.
-  constexpr std::int64_t kClearlyMore = 4;
-  if (exhaustive || tokens < kClearlyMore * options.sequences) most = std::max(most, bytes({options.sequences, options.sequences, options.sequences}));
+  const std::int64_t alignment = graph::kHostAlignment;
+  std::int64_t most = 0;
+  for_batches(options, exhaustive, [&](const graph::Batch& batch) {
+    bool takes_turns = exhaustive || index.takes_turns;
+    lay_out_enough(takes_turns, Shortening::Copies::fewest, exhaustive ? Shortening::Copies::all : Shortening::Copies::in_turn, [&](Shortening::Copies copies) {
+      parts.assign(index.layers.parts.begin(), index.layers.parts.end());
+      shortening.run(parts, index.ids, model, copies);
+      graph::Builder(g, model, parts, options, batch).build();
+      std::int64_t bytes = 0;
+      const bool steady = graph::buffer_bytes(g, std::span(&alignment, 1), std::span(&bytes, 1), shortening.repeated());
+      if (steady) most = std::max(most, bytes);
+      return steady;
+    });
+    if (!exhaustive) index.takes_turns = takes_turns;
+  });
+  return most;
+}
+
+std::vector<std::int64_t> compute_buffers_bytes(const Model& model, const GraphOptions& options, const DevicePlan& plan, std::span<const std::int64_t> tensor_bytes,
+                                                bool exhaustive) {
+  thread_local std::vector<graph::LayerParts> parts;
+  thread_local std::vector<std::uint64_t> ids;
+  thread_local Shortening shortening;
+  thread_local graph::Graph g;
+  auto& index = index_of(model);
+  // Pipeline parallelism keeps all its copies, each layer's weights too.
+  exhaustive = exhaustive || (plan.copies > 1 && moves_weights(plan));
+  const bool in_one_place = !exhaustive && plan.accelerators == 1 && !moves_weights(plan);
+  // Layers in different places are different layers.
+  ids.assign(index.ids.begin(), index.ids.end());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    Mixing h;
+    h.value = ids[i];
+    h.add(plan.layers[i] * 2 + (plan.experts_on_host[i] ? 1 : 0));
+    ids[i] = h.value;
+  }
+  graph::Machine machine;
+  machine.accelerators = static_cast<graph::Place>(plan.accelerators);
+  machine.copies = plan.copies;
+  machine.moves_operations = plan.moves_operations;
+  const auto n = static_cast<std::size_t>(plan.accelerators) + 1;
+  std::vector<std::int64_t> alignments(static_cast<std::size_t>(plan.accelerators), plan.device_alignment);
+  alignments.push_back(graph::kHostAlignment);
+  std::vector<std::int64_t> most(n);
+  std::vector<std::int64_t> bytes(n);
+  const graph::Division division{plan, tensor_bytes};
+  for_batches(options, exhaustive, [&](const graph::Batch& batch) {
+    // Between several places turns are longer than what is known of one place.
+    bool takes_turns = exhaustive;
+    lay_out_enough(takes_turns, in_one_place ? Shortening::Copies::fewest : Shortening::Copies::checked, in_one_place ? Shortening::Copies::in_turn : Shortening::Copies::all, [&](Shortening::Copies copies) {
+      parts.assign(index.layers.parts.begin(), index.layers.parts.end());
+      shortening.run(parts, ids, model, copies);
+      graph::Builder(g, model, parts, options, batch, &division).build();
+      graph::schedule(g, machine);
+      const bool steady = graph::buffer_bytes(g, alignments, bytes, shortening.repeated());
+      for (std::size_t i = 0; steady && i < n; ++i) most[i] = std::max(most[i], bytes[i]);
+      return steady;
+    });
+  });
   return most;
 }
 
 std::int64_t ComputeMemo::bytes(const Model& model, const GraphOptions& options) {
-  constexpr std::int64_t kCoarsest = 128;  // alignment of any device
-  auto asked = options;
-  if (whole_for_parts) {
-    asked.first_layer = 0;
-    asked.n_layers = -1;
-    asked.has_input = false;
-    asked.has_output = true;
-    asked.alignment = std::max<std::int64_t>(asked.alignment, kCoarsest);
-  }
-  // All layers are all layers, however they are asked for.
-  if (asked.first_layer == 0 && asked.n_layers >= model.hyperparameters.n_layers) asked.n_layers = -1;
-  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.options == asked; });
+  const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.options == options; });
   if (it != entries_.end()) return it->bytes;
-  return entries_.emplace_back(Entry{asked, compute_buffer_bytes(model, asked)}).bytes;
+  return entries_.emplace_back(Entry{options, compute_buffer_bytes(model, options)}).bytes;
+}
+
+const std::vector<std::int64_t>& ComputeMemo::bytes(const Model& model, const GraphOptions& options, const DevicePlan& plan, std::span<const std::int64_t> tensor_bytes,
+                                                    std::int64_t stored) {
+  if (!moves_weights(plan)) stored = 0;
+  const auto it = std::find_if(plans_.begin(), plans_.end(), [&](const PlanEntry& e) { return e.stored == stored && e.options == options && e.plan == plan; });
+  if (it != plans_.end()) return it->bytes;
+  return plans_.emplace_back(PlanEntry{options, plan, stored, compute_buffers_bytes(model, options, plan, tensor_bytes)}).bytes;
 }
 
 }  // namespace planner::engine

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "planner/model.h"
@@ -13,6 +14,13 @@ namespace planner::engine {
 enum class Generation : std::uint8_t {
   b4748,   ///< February 2025: one cache for all sequences, masks in F32, activations apart from their products
   v0_5_0,  ///< September 2026
+};
+
+/// How multi-head latent attention is computed.
+enum class MlaGraph : std::uint8_t {
+  absorbed,  ///< queries are mapped into the latent space, all heads share the cached row
+  expanded,  ///< full keys and values of every head are cached
+  unpacked,  ///< ik_llama.cpp: the latent is cached, and full heads are computed from all of it, batch by batch
 };
 
 /// One batch and the cache that it sees.
@@ -27,14 +35,31 @@ struct GraphOptions {
   FormatId kv_type_v = FormatId::f16;
   bool flash_attention = true;
   Generation generation = Generation::v0_5_0;
-  std::int64_t alignment = 32;    ///< of the device's buffers
-  // The part of the model that the device runs.
-  std::int64_t first_layer = 0;
-  std::int64_t n_layers = -1;     ///< -1: all from first_layer on
-  bool has_input = true;          ///< looks the tokens' embeddings up; otherwise hidden states come in
-  bool has_output = true;         ///< the output norm and head; otherwise hidden states go out
+  MlaGraph mla = MlaGraph::absorbed;
+  bool mla_stores_v = false;      ///< the absorbed form caches V beside the latent
+  // Of ik_llama.cpp.
+  bool fused_parts = false;       ///< norms with their weights, activations with their products, sums over experts: one operation each
+  bool fused_experts = false;     ///< gate and up projections of experts and their activation in one operation
+  std::int64_t attention_max_mib = 0;  ///< scores, or keys and values unpacked, at most this much at once; 0: no limit
 
   friend bool operator==(const GraphOptions&, const GraphOptions&) = default;
+};
+
+/// Where the parts of a model lie that is run on accelerators, alone or with the host. Places: accelerators by number, `host()` behind them.
+struct DevicePlan {
+  int accelerators = 1;
+  std::vector<int> layers;            ///< place of each layer of the model proper
+  std::vector<bool> experts_on_host;  ///< layers whose routed experts stay on the host
+  int output = 0;                     ///< place of output norm and head
+  int copies = 1;                     ///< pipeline parallelism: batches under way at once
+  bool moves_operations = true;       ///< large batches are computed on the first accelerator even where weights lie on the host
+  bool pins_norms = true;             ///< norms are computed where their layer lies; otherwise where the layer before does
+  bool caches_on_host = false;        ///< caches of all layers lie on the host
+  bool quantized_attention = true;    ///< accelerators have flash attention over a cache of these formats
+  std::int64_t device_alignment = 128;
+
+  [[nodiscard]] int host() const { return accelerators; }
+  friend bool operator==(const DevicePlan&, const DevicePlan&) = default;
 };
 
 /// Tokens of the vocabulary as published files have it. Those of Gemma 3n leave out the places for images and sound that the config counts (262,400).
@@ -49,19 +74,32 @@ struct GraphOptions {
 /// (compute_buffers_test.cpp).
 [[nodiscard]] std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& options, bool exhaustive = false);
 
+/// Bytes of the compute buffers of accelerators and host (the last one): the graph is divided and copies are made as the engine's scheduler does
+/// (graph/scheduler.h). `tensor_bytes`: as stored, by the model's tensors; they tell what a weight on the host takes when it is copied.
+[[nodiscard]] std::vector<std::int64_t> compute_buffers_bytes(const Model& model, const GraphOptions& options, const DevicePlan& plan,
+                                                              std::span<const std::int64_t> tensor_bytes, bool exhaustive = false);
+
 /// Compute buffers of one model that were laid out before: searches ask for the same again and again with other weights or placements.
 class ComputeMemo {
  public:
   [[nodiscard]] std::int64_t bytes(const Model& model, const GraphOptions& options);
-  /// Takes the whole model's buffer for any part of it, which is never too little: a search narrows down first and counts exactly at its end.
-  bool whole_for_parts = false;
+  /// `stored` tells files apart whose weights may be copied: their size will do. Nothing of a plan that leaves all weights on accelerators depends on it.
+  [[nodiscard]] const std::vector<std::int64_t>& bytes(const Model& model, const GraphOptions& options, const DevicePlan& plan,
+                                                       std::span<const std::int64_t> tensor_bytes, std::int64_t stored);
 
  private:
+  struct PlanEntry {
+    GraphOptions options;
+    DevicePlan plan;
+    std::int64_t stored;
+    std::vector<std::int64_t> bytes;
+  };
   struct Entry {
     GraphOptions options;
     std::int64_t bytes;
   };
   std::vector<Entry> entries_;
+  std::vector<PlanEntry> plans_;
 };
 
 }  // namespace planner::engine

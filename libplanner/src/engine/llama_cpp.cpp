@@ -1,5 +1,6 @@
 // llama.cpp and what is built on it. Source: src/llama-kv-cache.cpp, llama-kv-cache-iswa.cpp, llama-context.cpp of ggml-org/llama.cpp.
 #include <algorithm>
+#include <limits>
 
 #include "core/text.h"
 #include "engine/allocation.h"
@@ -58,14 +59,14 @@ std::int64_t ffn_elements(const Model& model) {
 
 }  // namespace
 
-Generation llama_cpp_generation(const Deployment& deployment) {
-  if (deployment.engine->id == "ik_llama.cpp") return Generation::b4748;
-  // Builds are numbered; sliding caches, one cache per sequence and fused activations came between May and July 2025.
-  constexpr std::int64_t kFirstOfNewer = 5600;
+namespace {
+
+constexpr std::int64_t kNewest = std::numeric_limits<std::int64_t>::max();
+
+std::int64_t build_of(const Deployment& deployment) {
   const auto& version = deployment.engine_version;
-  if (version.size() < 2 || version.front() != 'b') return Generation::v0_5_0;
-  const auto build = text::parse_int(std::string_view(version).substr(1));
-  return build && *build < kFirstOfNewer ? Generation::b4748 : Generation::v0_5_0;
+  if (version.size() < 2 || version.front() != 'b') return kNewest;
+  return text::parse_int(std::string_view(version).substr(1)).value_or(kNewest);
 }
 
 bool llama_cpp_allows_flash_attention(const Model& model, Generation generation) {
@@ -80,16 +81,60 @@ bool llama_cpp_allows_flash_attention(const Model& model, Generation generation)
   return true;
 }
 
+LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
+  // Builds of ik_llama.cpp (commits up to then).
+  constexpr std::int64_t kOneCopy = 3873;        // GGML_SCHED_MAX_COPIES is 1
+  constexpr std::int64_t kOffloadsActive = 3877;
+  constexpr std::int64_t kNoMtpCache = 3918;
+  constexpr std::int64_t kFlashDefault = 3928;   // and fused experts
+  constexpr std::int64_t kNoCopiesByHand = 3941;
+  constexpr std::int64_t kLatentDefault = 3983;  // -mla 3
+  LlamaRules r;
+  r.is_ik = true;
+  r.generation = Generation::b4748;
+  r.flash_attention = w.flash_attention == FlashAttention::automatic ? build >= kFlashDefault : w.flash_attention == FlashAttention::on;
+  if (model.hyperparameters.architecture == "grok") r.flash_attention = false;
+  const std::int64_t mla = w.mla.value_or(build >= kLatentDefault ? 3 : 0);
+  r.mla_cache = mla == 0 ? MlaCache::expanded : mla == 1 && !r.flash_attention ? MlaCache::compressed_with_v : MlaCache::compressed;
+  r.mla_graph = mla == 0 ? MlaGraph::expanded : mla > 1 && r.flash_attention ? MlaGraph::unpacked : MlaGraph::absorbed;
+  r.fused_experts = w.fused_experts.value_or(build >= kFlashDefault);
+  r.caches_mtp_layers = build < kNoMtpCache;
+  r.copies = build < kOneCopy ? 4 : 1;
+  r.copies_with_overrides = build < kNoCopiesByHand;
+  r.offloads_by_expert = build >= kOffloadsActive;
+  return r;
+}
+
+}  // namespace
+
+LlamaRules llama_cpp_rules(const Model& model, const Workload& w, const Deployment& deployment) {
+  const auto build = build_of(deployment);
+  if (deployment.engine->id == "ik_llama.cpp") return ik_rules(model, w, build);
+  // Sliding caches, one cache per sequence and fused activations came between May and July 2025.
+  constexpr std::int64_t kFirstOfNewer = 5600;
+  constexpr std::int64_t kLatent = 5137;      // April 2025
+  constexpr std::int64_t kLatentAlone = 7832; // January 2026: V is a view of K
+  LlamaRules r;
+  r.generation = build < kFirstOfNewer ? Generation::b4748 : Generation::v0_5_0;
+  constexpr std::int64_t kFlashDefault = 6325;  // August 2025: -fa auto
+  const bool wanted = w.flash_attention == FlashAttention::automatic ? build >= kFlashDefault : w.flash_attention == FlashAttention::on;
+  r.mla_cache = build < kLatent ? MlaCache::expanded : build < kLatentAlone ? MlaCache::compressed_with_v : MlaCache::compressed;
+  r.mla_graph = build < kLatent ? MlaGraph::expanded : MlaGraph::absorbed;
+  r.flash_attention = wanted && llama_cpp_allows_flash_attention(model, r.generation);
+  if (wanted && build >= kLatent) r.flash_attention = model.hyperparameters.architecture != "grok";
+  return r;
+}
+
 std::int64_t CacheCells::sliding(std::int64_t window, const Workload& w) const {
   if (whole_windows) return full;
   const std::int64_t sequences = w.kv_unified ? w.concurrency : 1;
   return pad(std::min(full, window * sequences + tokens_at_once(w)), padding);
 }
 
-CacheCells llama_cpp_cells(const Workload& w, Generation generation, std::int64_t padding, bool flash_attention) {
+CacheCells llama_cpp_cells(const Workload& w, const LlamaRules& rules, std::int64_t padding) {
   const std::int64_t context = w.context * w.concurrency;
-  if (generation == Generation::b4748) {
-    const std::int64_t step = flash_attention ? 256 : 32;
+  if (rules.generation == Generation::b4748) {
+    const std::int64_t step = rules.flash_attention ? 256 : 32;
     return {pad(context, step), 1, step, true};
   }
   const std::int64_t total = pad(context, padding);
@@ -97,12 +142,12 @@ CacheCells llama_cpp_cells(const Workload& w, Generation generation, std::int64_
   return {pad(total / w.concurrency, padding), w.concurrency, padding, w.swa_full};
 }
 
-GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, Generation generation, bool windows, bool flash_attention) {
+GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, const LlamaRules& rules, bool windows) {
   GraphOptions o;
-  o.generation = generation;
+  o.generation = rules.generation;
   o.tokens = std::min(tokens_at_once(w), cells.total());
   // The older generation lays out one sequence, with logits for every token.
-  const bool older = generation == Generation::b4748;
+  const bool older = rules.generation == Generation::b4748;
   o.sequences = older ? 1 : w.concurrency;
   o.outputs = older ? o.tokens : std::min(o.tokens, w.outputs > 0 ? w.outputs : w.concurrency);
   o.cells = cells.full;
@@ -111,12 +156,24 @@ GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheC
   if (windows && window > 0) o.sliding_cells = cells.sliding(window, w);
   o.kv_type_k = w.kv_type_k;
   o.kv_type_v = w.kv_type_v;
-  o.flash_attention = flash_attention;
+  o.flash_attention = rules.flash_attention;
+  o.mla = rules.mla_graph;
+  o.mla_stores_v = rules.mla_cache == MlaCache::compressed_with_v;
+  o.fused_parts = rules.is_ik;
+  o.fused_experts = rules.fused_experts;
+  o.attention_max_mib = w.attention_max_mib;
   return o;
 }
 
-std::int64_t llama_cpp_common_v_row(const Model& model, Generation generation, bool flash_attention) {
-  if (flash_attention || generation == Generation::b4748) return 0;
+int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement, const Model& model) {
+  const bool whole = placement.gpu_layers > model.hyperparameters.n_layers;
+  const bool by_hand = std::find(placement.experts_on_host.begin(), placement.experts_on_host.end(), true) != placement.experts_on_host.end();
+  const bool has_events = deployment.backend == "cuda" || deployment.backend == "rocm";
+  return deployment.devices.size() > 1 && whole && w.kv_offload && (!by_hand || rules.copies_with_overrides) && has_events ? rules.copies : 1;
+}
+
+std::int64_t llama_cpp_common_v_row(const Model& model, const LlamaRules& rules) {
+  if (rules.flash_attention || rules.generation == Generation::b4748) return 0;
   std::int64_t most = 0;
   for (const auto& layer : model.layers) {
     for (const auto& mixer : layer.mixers) {

@@ -191,6 +191,7 @@ void read_context(std::string_view rest, const Line& line, Collector& out) {
     if (const auto n = take_integer(digits)) set(*target, *n, line);
   }
   if (key == "flash_attn" && !value.starts_with("auto") && !value.starts_with("-1")) set(s.flash_attention, is_on(value), line);
+  if (key == "fused_moe") set(s.fused_experts, is_on(value), line);
   if (key == "kv_unified") set(s.kv_unified, is_on(value), line);
   for (const std::string_view own : {"mla_attn", "attn_max_b", "fused_moe", "ser", "fused_up_gate", "grouped er", "graph_reuse"}) {
     if (key == own) out.saw(LogEngine::ik_llama_cpp);
@@ -210,6 +211,8 @@ void read_cache_types(const Line& line, Collector& out) {
   if (contains(line.text, "c^KV (")) {
     type_behind("c^KV (", s.kv_type_k);
     s.kv_type_v = s.kv_type_k;
+    // Not every build prints mla_attn; the latent is cached, and transposed as well in the first form.
+    if (!s.mla) set(s.mla, contains(line.text, "kv^T: not used") ? std::int64_t{3} : std::int64_t{1}, line);
     return;
   }
   type_behind(", K (", s.kv_type_k);

@@ -31,8 +31,9 @@ struct Needs {
   CacheNeeds operator()(const MlaAttention& a) const {
     CacheNeeds needs;
     TokenCache cache;
-    if (mla == MlaCache::compressed) {
+    if (mla != MlaCache::expanded) {
       cache.row_bytes_k = row(k, a.kv_lora_rank + a.qk_rope_head_dim);
+      if (mla == MlaCache::compressed_with_v) cache.row_bytes_v = row(v, a.kv_lora_rank);
     } else {
       cache.row_bytes_k = row(k, a.n_heads * (a.qk_nope_head_dim + a.qk_rope_head_dim));
       cache.row_bytes_v = row(v, a.n_heads * a.v_head_dim);

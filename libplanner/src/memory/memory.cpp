@@ -109,12 +109,6 @@ bool MemoryEstimate::fits() const {
   return std::all_of(devices.begin(), devices.end(), [](const auto& d) { return d.fits(); });
 }
 
-bool uses_flash_attention(const Workload& workload, const Deployment& deployment) {
-  if (workload.flash_attention != FlashAttention::automatic) return workload.flash_attention == FlashAttention::on;
-  // Off unless asked for until late 2025.
-  return deployment.engine->id != "llama.cpp" || engine::llama_cpp_generation(deployment) != engine::Generation::b4748;
-}
-
 MemoryEstimate estimate_memory(const Model& model, const WeightMap& weights, const Workload& workload, const Deployment& deployment, const Placement& placement,
                                Basis weights_basis, engine::ComputeMemo* memo) {
   memory::Accountant accountant({model, weights, workload, deployment, placement, weights_basis, memo});

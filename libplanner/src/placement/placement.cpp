@@ -56,6 +56,7 @@ WeightMap weight_map(const Model& model, const StoredModel& stored, const std::v
   WeightMap map;
   map.layers.resize(static_cast<std::size_t>(model.hyperparameters.n_layers));
   map.tied = model.hyperparameters.tied_embeddings;
+  map.tensors = stored.bytes;
   for (std::size_t i = 0; i < model.tensors.size(); ++i) {
     const auto& t = model.tensors[i];
     const std::int64_t bytes = stored.bytes[i];

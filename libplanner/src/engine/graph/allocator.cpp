@@ -80,11 +80,13 @@ struct State {
 
 class Layout {
  public:
-  Layout(const Graph& graph, std::int64_t alignment, std::vector<State>& states, Blocks& blocks) : g_(graph), alignment_(alignment), states_(states), blocks_(blocks) {
+  /// One alignment and one set of blocks per place.
+  Layout(const Graph& graph, std::span<const std::int64_t> alignments, std::vector<State>& states, std::span<Blocks> blocks)
+      : g_(graph), alignments_(alignments), states_(states), blocks_(blocks) {
     states_.resize(graph.n_tensors());
     const auto& demand = graph.demand();
     for (std::size_t i = 0; i < states_.size(); ++i) states_[i] = {demand[i].uses, demand[i].views, 0, false};
-    blocks_.reset();
+    for (auto& b : blocks_) b.reset();
   }
 
   /// Tells apart what is free and what lies where, at any point of the order. Tensors are told by their order, in which a group repeats itself.
@@ -97,12 +99,12 @@ class Layout {
     for (std::size_t i = 0; i < states_.size(); ++i) {
       if (!states_[i].placed) continue;
       mix(states_[i].at);
-      mix(g_.at(static_cast<Id>(i)).bytes);
+      mix(g_.at(static_cast<Id>(i)).bytes * 64 + g_.at(static_cast<Id>(i)).place);
     }
     return h;
   }
 
-  std::int64_t run(std::span<const Repeated> repeated, bool& steady) {
+  void run(std::span<const Repeated> repeated, bool& steady) {
     for (const Id leaf : g_.leaves()) place(leaf);
     const auto& order = g_.order();
     std::size_t at = 0;
@@ -122,13 +124,16 @@ class Layout {
       steady = steady && end > begin && fingerprint() == before;
     }
     walk_to(order.size());
-    return blocks_.highest();
   }
 
  private:
   State& state(Id id) { return states_[static_cast<std::size_t>(id)]; }
   /// Alignments are powers of two.
-  [[nodiscard]] std::int64_t size(const Tensor& t) const { return (t.bytes + alignment_ - 1) & -alignment_; }
+  [[nodiscard]] std::int64_t size(const Tensor& t) const {
+    const auto alignment = alignments_[static_cast<std::size_t>(t.place)];
+    return (t.bytes + alignment - 1) & -alignment;
+  }
+  Blocks& blocks(const Tensor& t) { return blocks_[static_cast<std::size_t>(t.place)]; }
 
   void place(Id node) {
     const auto& t = g_.at(node);
@@ -136,7 +141,7 @@ class Layout {
     if (s.placed || t.view_of != kNone || t.external) return;
     s.placed = true;
     if (t.in_place && overwrite_source(t, s)) return;
-    s.at = blocks_.take(size(t));
+    s.at = blocks(t).take(size(t));
   }
 
   /// Views are never overwritten: the engine's bookkeeping has them as placed by somebody else, even those of tensors that nobody needs any more.
@@ -174,29 +179,33 @@ class Layout {
   void release(Id id) {
     const auto& t = g_.at(id);
     if (t.output) return;
-    blocks_.give(state(id).at, size(t));
+    blocks(t).give(state(id).at, size(t));
     state(id).placed = false;
   }
 
   const Graph& g_;
-  std::int64_t alignment_;
+  std::span<const std::int64_t> alignments_;
   std::vector<State>& states_;
-  Blocks& blocks_;
+  std::span<Blocks> blocks_;
 };
 
 }  // namespace
 
 std::int64_t buffer_bytes(const Graph& graph, std::int64_t alignment) {
-  bool steady = true;
-  return buffer_bytes(graph, alignment, {}, steady);
+  std::int64_t bytes = 0;
+  buffer_bytes(graph, std::span(&alignment, 1), std::span(&bytes, 1), {});
+  return bytes;
 }
 
-std::int64_t buffer_bytes(const Graph& graph, std::int64_t alignment, std::span<const Repeated> repeated, bool& steady) {
-  steady = true;
+bool buffer_bytes(const Graph& graph, std::span<const std::int64_t> alignments, std::span<std::int64_t> bytes, std::span<const Repeated> repeated) {
   // Kept from one graph to the next: no memory is asked for after the first.
   thread_local std::vector<State> states;
-  thread_local Blocks blocks;
-  return Layout(graph, alignment, states, blocks).run(repeated, steady);
+  thread_local std::vector<Blocks> blocks;
+  if (blocks.size() < bytes.size()) blocks.resize(bytes.size());
+  bool steady = true;
+  Layout(graph, alignments, states, std::span(blocks).first(bytes.size())).run(repeated, steady);
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = blocks[i].highest();
+  return steady;
 }
 
 }  // namespace planner::engine::graph

@@ -23,8 +23,8 @@ inline constexpr std::int64_t kHostAlignment = 32;
 struct Repeated {
   std::size_t begin, end;
 };
-/// The same; `steady` says whether each of these repetitions leaves the tensors in the places where it found them. It would do so again and again: the
-/// buffer has this size however often the groups repeat.
-[[nodiscard]] std::int64_t buffer_bytes(const Graph& graph, std::int64_t alignment, std::span<const Repeated> repeated, bool& steady);
+/// The same with a buffer per place, each with its alignment: `bytes` of each are written to the other span, which is as long. True: each of the repetitions
+/// leaves the tensors in the places where it found them. It would do so again and again: the buffers have these sizes however often the groups repeat.
+bool buffer_bytes(const Graph& graph, std::span<const std::int64_t> alignments, std::span<std::int64_t> bytes, std::span<const Repeated> repeated);
 
 }  // namespace planner::engine::graph

@@ -18,8 +18,9 @@ std::int64_t key_rotation(std::int64_t head_dim) {
 
 // --- construction -------------------------------------------------------------------------------------------------------
 
-Builder::Builder(Graph& graph, const Model& model, std::span<const LayerParts> layers, const GraphOptions& options, const Batch& batch)
-    : g_(graph), model_(model), hp_(model.hyperparameters), layers_(layers), o_(options), style_(style_of(hp_)), n_(batch.tokens), seqs_(batch.sequences),
+Builder::Builder(Graph& graph, const Model& model, std::span<const LayerParts> layers, const GraphOptions& options, const Batch& batch,
+                 const Division* division)
+    : g_(graph), model_(model), hp_(model.hyperparameters), layers_(layers), o_(options), division_(division), style_(style_of(hp_)), n_(batch.tokens), seqs_(batch.sequences),
       n_out_(batch.outputs), hidden_(hp_.hidden_size) {
   g_.clear();
   old_ = options.generation == Generation::b4748;
@@ -30,11 +31,45 @@ void Builder::build() {
   else transformer();
 }
 
+// --- places -------------------------------------------------------------------------------------------------------------
+
+void Builder::enter(const LayerParts& p) {
+  in_layer_ = true;
+  if (division_ == nullptr) return;
+  const auto& plan = division_->plan;
+  const auto i = static_cast<std::size_t>(p.number);
+  layer_place_ = static_cast<Place>(plan.layers[i]);
+  expert_place_ = plan.experts_on_host[i] ? static_cast<Place>(plan.host()) : layer_place_;
+  cache_place_ = plan.caches_on_host ? static_cast<Place>(plan.host()) : layer_place_;
+  g_.weights_in(layer_place_);
+}
+
+void Builder::leave() {
+  in_layer_ = false;
+  if (division_ == nullptr) return;
+  layer_place_ = static_cast<Place>(division_->plan.output);
+  g_.weights_in(layer_place_);
+}
+
+Id Builder::stored(const planner::Tensor* t, Place where) {
+  if (division_ == nullptr || t == nullptr || where != division_->plan.host()) return kNone;
+  const auto i = static_cast<std::size_t>(t - model_.tensors.data());
+  return i < division_->tensor_bytes.size() ? g_.stored(division_->tensor_bytes[i], where, true) : kNone;
+}
+
+void Builder::write(std::initializer_list<Id> sources) {
+  const Id id = g_.sink(sources);
+  g_.at(id).fixed = cache_place_;
+  g_.expand(id);
+}
+
 // --- inputs -------------------------------------------------------------------------------------------------------------
 
 Id Builder::embedded_tokens() {
   tokens_ = g_.input(kI32, n_);
   const Id embedded = g_.op({hidden_, n_, 1, 1}, {tokens_});
+  // The table stays on the host, whatever the batch.
+  if (division_ != nullptr) g_.reads_weights(embedded, static_cast<Place>(division_->plan.host()), 0);
   if (old_) return embedded;
   g_.expand(embedded);
   // Embeddings given instead of tokens have a place too.
@@ -86,8 +121,9 @@ void Builder::cache_inputs() {
         w.add(w.k, a->head_dim);
         w.add(w.v, a->head_dim_v);
       } else if (const auto* m = std::get_if<MlaAttention>(&mixer)) {
-        has_v = has_unsplit_kv_b();
-        if (has_v) {
+        const bool expanded = has_unsplit_kv_b() || o_.mla == MlaGraph::expanded;
+        has_v = expanded || o_.mla_stores_v;
+        if (expanded) {
           full.add(full.k, m->qk_nope_head_dim + m->qk_rope_head_dim);
           full.add(full.v, m->v_head_dim);
           widest_v = m->n_heads * m->v_head_dim;
@@ -116,15 +152,25 @@ bool Builder::has_unsplit_kv_b() const { return !layers_.empty() && layers_.fron
 // --- parts --------------------------------------------------------------------------------------------------------------
 
 Id Builder::norm(Id a) {
+  if (o_.fused_parts && style_.norm == Style::Norm::rms) {
+    const Id n = g_.op(g_.at(a).shape, {a});
+    g_.reads_weights(n, layer_place_, g_.extent(n, 1));
+    return n;
+  }
   Id n = g_.elementwise({a});
   // Only the root-mean-square form may overwrite what it reads.
   if (style_.norm == Style::Norm::layer) g_.at(n).in_place = false;
-  return g_.elementwise({n});
+  if (in_layer_ && division_ != nullptr && division_->plan.pins_norms) g_.at(n).fixed = layer_place_;
+  const Id weighted = g_.elementwise({n});
+  g_.reads_weights(weighted, layer_place_, g_.extent(n, 1) * g_.extent(n, 2) * g_.extent(n, 3));
+  return weighted;
 }
 
 Id Builder::norm(Id a, const LayerParts& p, const PartName& name) { return p.has(name) ? norm(a) : a; }
 
-Id Builder::linear(const LayerParts& p, const PartName& name, Id a) { return g_.matmul(p.rows(name), a); }
+Id Builder::multiply(const planner::Tensor* t, Id a) { return g_.matmul(t == nullptr ? 0 : t->shape[1], a, stored(t, layer_place_)); }
+
+Id Builder::linear(const LayerParts& p, const PartName& name, Id a) { return multiply(p.find(name), a); }
 
 Id Builder::rotate(Id a, Id rotation) {
   if (rotation == kNone) return a;
@@ -138,25 +184,25 @@ Id Builder::rotate(Id a, Id rotation) {
 
 void Builder::write_k(const CacheInput& in, Id k) {
   if (old_) {
-    g_.expand(g_.sink({k}));
+    write({k});
     return;
   }
   const auto t = g_.at(k);
   const Id rows = g_.view(k, {t.shape[0] * t.shape[1], t.shape[2], 1, 1}, {t.element_bytes, t.strides[2], t.strides[2] * t.shape[2], t.strides[2] * t.shape[2]});
-  g_.expand(g_.sink({rows, in.k_rows}));
+  write({rows, in.k_rows});
 }
 
 void Builder::write_v(const CacheInput& in, Id v, const Heads& heads) {
   const auto shape = g_.at(v).shape;
   const auto width = shape[0] * shape[1];
   if (old_) {
-    g_.expand(g_.sink({o_.flash_attention ? v : g_.transpose(v)}));
+    write({o_.flash_attention ? v : g_.transpose(v)});
     return;
   }
   if (o_.flash_attention) {
     const auto stride = g_.stride(v, 2);
     const Id rows = g_.view(v, {width, shape[2], 1, 1}, {g_.at(v).element_bytes, stride, stride * shape[2], stride * shape[2]});
-    g_.expand(g_.sink({rows, in.v_rows}));
+    write({rows, in.v_rows});
     return;
   }
   const Shape flat{width, shape[2], 1, 1};
@@ -166,7 +212,7 @@ void Builder::write_v(const CacheInput& in, Id v, const Heads& heads) {
     stored = heads.cached_v;
     rows = g_.op({stored, shape[2], 1, 1}, {rows});
   }
-  g_.expand(g_.sink({g_.reshape(rows, {1, stored * shape[2], 1, 1}), in.v_rows}));
+  write({g_.reshape(rows, {1, stored * shape[2], 1, 1}), in.v_rows});
 }
 
 Id Builder::attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads) {
@@ -193,9 +239,16 @@ Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id
   const Id split = old_ ? q : g_.view(q, {t.shape[0], t.shape[1], per_stream, o_.streams}, {t.strides[0], t.strides[1], t.strides[2], t.strides[3] / o_.streams});
   const Id by_head = g_.permute(split, 0, 2, 1, 3);
   const std::int64_t product_v = heads.latent_v > 0 ? heads.latent_v : heads.dim_v;
+  const auto rows_of_cache = [&](FormatId format, std::int64_t width) {
+    const auto& f = tensor_format(format);
+    return cached(in.cells * o_.streams * ((width + f.block_weights - 1) / f.block_weights) * f.block_bytes);
+  };
+  const Id cached_k = rows_of_cache(o_.kv_type_k, heads.kv * heads.dim_k);
+  const Id cached_v = heads.latent_v > 0 || !in.has_v ? kNone : rows_of_cache(o_.kv_type_v, std::max(heads.cached_v, heads.kv * heads.dim_v));
   Id out;
   if (o_.flash_attention) {
-    out = g_.op({product_v, heads.q, per_stream, o_.streams}, {by_head, mask});
+    out = g_.op({product_v, heads.q, per_stream, o_.streams}, {by_head, cached_k, cached_v, mask});
+    if (division_ != nullptr) g_.at(out).host_only = !division_->plan.quantized_attention;
     if (heads.latent_v > 0) {
       out = g_.permute(out, 0, 2, 1, 3);
       out = g_.matmul(heads.dim_v, out);
@@ -203,19 +256,21 @@ Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id
     }
     out = g_.reshape(out, {g_.extent(out, 0) * g_.extent(out, 1), g_.extent(out, 2) * g_.extent(out, 3), 1, 1});
   } else {
-    Id scores = g_.op({in.cells, per_stream, heads.q, o_.streams}, {by_head});
+    Id scores = g_.op({in.cells, per_stream, heads.q, o_.streams}, {cached_k, by_head});
     scores = g_.elementwise({scores, mask});
     Id values = kNone;
-    if (heads.latent_v > 0) {
+    if (heads.latent_v > 0 && !o_.mla_stores_v) {
       // The latent rows are keys and values: as values they are copied, transposed.
       const auto& f = tensor_format(o_.kv_type_k);
-      values = g_.op_of_bytes({in.cells, heads.latent_v, 1, o_.streams}, in.cells / f.block_weights * f.block_bytes * heads.latent_v * o_.streams, {});
+      values = g_.op_of_bytes({in.cells, heads.latent_v, 1, o_.streams}, in.cells / f.block_weights * f.block_bytes * heads.latent_v * o_.streams, {cached_k});
     }
-    out = g_.op({product_v, per_stream, heads.q, o_.streams}, {values, scores});
+    out = g_.op({product_v, per_stream, heads.q, o_.streams}, {values != kNone ? values : cached_v, scores});
     if (heads.latent_v > 0) out = g_.matmul(heads.dim_v, out);
     out = g_.permute(out, 0, 2, 1, 3);
     out = g_.contiguous(out, {g_.extent(out, 0) * g_.extent(out, 1), g_.extent(out, 2) * g_.extent(out, 3), 1, 1});
   }
+  // All between cache and output is computed beside the cache.
+  if (division_ != nullptr && division_->plan.caches_on_host && g_.at(out).view_of == kNone) g_.at(out).fixed = cache_place_;
   g_.expand(out);
   return out;
 }
@@ -313,11 +368,11 @@ Id Builder::dense(const LayerParts& p, Id a, const DenseNames& names) {
   const auto width = down->shape[0];
   Id x;
   if (gate_rows > 0) {
-    const Id up = g_.matmul(up_rows, a);
-    const Id gate = g_.matmul(gate_rows, a);
-    x = old_ ? g_.elementwise({g_.elementwise({gate}), up}) : g_.glu(gate, up);
+    const Id up = linear(p, names.up, a);
+    const Id gate = linear(p, names.gate, a);
+    x = old_ && !o_.fused_parts ? g_.elementwise({g_.elementwise({gate}), up}) : g_.glu(gate, up);
   } else {
-    x = g_.matmul(up_rows, a);
+    x = linear(p, names.up, a);
     // Gate and up in one projection, or none: an activation in place.
     const bool fused = up_rows == 2 * width;
     const auto half = [&] { return g_.contiguous(g_.view(x, {width, g_.extent(x, 1), 1, 1}, g_.at(x).strides)); };
@@ -328,7 +383,7 @@ Id Builder::dense(const LayerParts& p, Id a, const DenseNames& names) {
       x = fused ? g_.op({width, g_.extent(x, 1), 1, 1}, {x}) : g_.elementwise({x});
     }
   }
-  return g_.matmul(down->shape[1], x);
+  return multiply(down, x);
 }
 
 Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
@@ -356,32 +411,43 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
 
   Id in = g_.reshape(a, {g_.extent(a, 0), 1, n, 1});
   if (style_.weighted_input) in = g_.elementwise({g_.op({g_.extent(a, 0), m.n_active, n, 1}, {in}), weights});
-  const auto product = [&](std::int64_t rows, Id x) { return g_.op({rows, m.n_active, n, 1}, {x, chosen}); };
+  const auto product = [&](std::int64_t rows, const PartName& weight, Id x) {
+    const Id id = g_.op({rows, m.n_active, n, 1}, {stored(p.find(weight), expert_place_), x, chosen});
+    g_.reads_weights(id, expert_place_, n);
+    return id;
+  };
   Id x;
   if (p.has("ffn_gate_up_exps.weight")) {
-    const Id both = product(2 * m.expert_size, in);
+    const Id both = product(2 * m.expert_size, "ffn_gate_up_exps.weight", in);
     const auto half = [&] { return g_.view(both, {m.expert_size, m.n_active, n, 1}, g_.at(both).strides); };
     const Id gate = half();
     const Id up = half();
     x = g_.glu(gate, up);
+  } else if (o_.fused_experts && p.has("ffn_gate_exps.weight")) {
+    x = g_.op({m.expert_size, m.n_active, n, 1}, {stored(p.find("ffn_up_exps.weight"), expert_place_), stored(p.find("ffn_gate_exps.weight"), expert_place_), in, chosen});
+    g_.reads_weights(x, expert_place_, n);
   } else {
-    const Id up = product(m.expert_size, in);
+    const Id up = product(m.expert_size, "ffn_up_exps.weight", in);
     if (p.has("ffn_gate_exps.weight")) {
-      const Id gate = product(m.expert_size, in);
-      x = old_ ? g_.elementwise({up, g_.elementwise({gate})}) : g_.glu(gate, up);
+      const Id gate = product(m.expert_size, "ffn_gate_exps.weight", in);
+      x = old_ && !o_.fused_parts ? g_.elementwise({up, g_.elementwise({gate})}) : g_.glu(gate, up);
     } else {
       x = g_.elementwise({up});
     }
   }
   const auto* down = p.find("ffn_down_exps.weight");
   const auto width = down != nullptr ? down->shape[1] : hidden_;
-  x = product(width, x);
+  x = product(width, "ffn_down_exps.weight", x);
   if (!style_.weighted_input) x = g_.elementwise({x, weights});
   const auto expand = [&](Id id) {
     if (!old_) g_.expand(id);
   };
   expand(x);
 
+  if (o_.fused_parts) {
+    const Id first = g_.view(x, {width, n, 1, 1}, {kF32, g_.stride(x, 2), g_.stride(x, 2) * n, g_.stride(x, 2) * n});
+    return g_.op({width, n, 1, 1}, {first});
+  }
   const auto one = [&] { return g_.view(x, {width, n, 1, 1}, {kF32, g_.stride(x, 2), g_.stride(x, 2) * n, g_.stride(x, 2) * n}); };
   std::vector<Id> each;
   for (std::int64_t i = 0; i < m.n_active; ++i) {
@@ -440,6 +506,7 @@ bool Builder::rotates(const LayerParts& p) const {
 
 Id Builder::layer(const LayerParts& p, Id in, bool last) {
   using Joined = Style::Joined;
+  enter(p);
   rotates_ = rotates(p);
   if (hp_.architecture == "gemma4") return gemma4_layer(p, in);
   const bool choose = last && style_.output_rows == Style::OutputRows::last_layer;
@@ -526,6 +593,7 @@ Id Builder::layer(const LayerParts& p, Id in, bool last) {
 }
 
 void Builder::head(Id a) {
+  leave();
   if (style_.output_rows == Style::OutputRows::before_norm) {
     if (style_.hidden_kept) g_.mark_output(a);
     a = output_rows(a);
@@ -544,23 +612,18 @@ void Builder::head(Id a) {
 }
 
 void Builder::transformer() {
-  Id x = o_.has_input ? embedded_tokens() : g_.input(kF32, hidden_, n_);
+  Id x = embedded_tokens();
   pos_ = positions();
-  if (style_.added_positions && o_.has_input) x = g_.elementwise({x, g_.op({hidden_, n_, 1, 1}, {pos_})});
-  if (hp_.architecture == "bloom" && o_.has_input) x = norm(x);
+  if (style_.added_positions) x = g_.elementwise({x, g_.op({hidden_, n_, 1, 1}, {pos_})});
+  if (hp_.architecture == "bloom") x = norm(x);
   cache_inputs();
   out_ids_ = g_.input(kI32, n_out_);
   if (!layers_.empty() && layers_.front().has("inp_gate.weight")) per_layer_ = per_layer_embeddings(x);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     g_.cut();
-    x = layer(layers_[i], x, o_.has_output && i + 1 == layers_.size());
+    x = layer(layers_[i], x, i + 1 == layers_.size());
   }
-  if (o_.has_output) {
-    head(x);
-  } else {
-    g_.mark_output(x);
-    g_.expand(x);
-  }
+  head(x);
 }
 
 }  // namespace planner::engine::graph

@@ -102,6 +102,12 @@ struct Style {
 /// Whether the family was laid out after the engine's source.
 [[nodiscard]] bool is_known(const Hyperparameters& hp);
 
+/// Where things lie, for a graph that is to be divided; null in a Builder: all in one place.
+struct Division {
+  const DevicePlan& plan;
+  std::span<const std::int64_t> tensor_bytes;  ///< by the model's tensors
+};
+
 /// What is computed at once.
 struct Batch {
   std::int64_t tokens = 0, sequences = 1, outputs = 0;
@@ -109,7 +115,8 @@ struct Batch {
 
 class Builder {
  public:
-  Builder(Graph& graph, const Model& model, std::span<const LayerParts> layers, const GraphOptions& options, const Batch& batch);
+  Builder(Graph& graph, const Model& model, std::span<const LayerParts> layers, const GraphOptions& options, const Batch& batch,
+          const Division* division = nullptr);
 
   void build();
 
@@ -128,6 +135,15 @@ class Builder {
     bool q_k_v_order = false;    ///< the order in which the three enter the graph: Q, K, V instead of Q, V, K
   };
 
+  // --- places (only where the graph is to be divided) -------------------------------------------------------------------
+  void enter(const LayerParts& p);    ///< what is added from now on belongs to the layer
+  void leave();                       ///< ... to the head
+  /// The weight as a source where it may have to be copied; kNone where it is with its operation.
+  Id stored(const planner::Tensor* t, Place where);
+  Id cached(std::int64_t bytes) { return division_ != nullptr ? g_.stored(bytes, cache_place_, false) : kNone; }
+  /// A write into the layer's cache.
+  void write(std::initializer_list<Id> sources);
+
   // --- inputs ---------------------------------------------------------------------------------------------------------
   Id embedded_tokens();
   Id positions();
@@ -139,6 +155,7 @@ class Builder {
   Id norm(Id a);                      ///< normalization and weight
   Id norm(Id a, const LayerParts& p, const PartName& name);  ///< by the weight's name: what it lacks is left out
   Id linear(const LayerParts& p, const PartName& name, Id a);   ///< weight and bias
+  Id multiply(const planner::Tensor* t, Id a);                   ///< by a weight that may be missing from the file: nothing is known of its bytes then
   Id rope(Id a) { return rotates_ ? g_.elementwise({a, pos_}) : a; }
   Id qk_norm(const LayerParts& p, const PartName& name, Id a, std::int64_t heads, std::int64_t dim);
   Id attend(const CacheInput& in, Id q, Id k, Id v, const Heads& heads);
@@ -153,6 +170,7 @@ class Builder {
   Id mix(const LayerParts& p, const Mixer& mixer, Id a);
   Id attention(const LayerParts& p, const Attention& m, Id a);
   Id mla(const LayerParts& p, const MlaAttention& m, Id a);
+  Id ik_mla(const LayerParts& p, const MlaAttention& m, Id q_plain, Id q_rope, Id k_rope, Id latent);
   Id indexer(const LayerParts& p, const MlaAttention& m, Id compressed_q, Id a);
   Id choose_cells(Id chosen);
   Id mamba1(const LayerParts& p, const Mamba& m, Id a);
@@ -188,6 +206,9 @@ class Builder {
   const Hyperparameters& hp_;
   std::span<const LayerParts> layers_;
   const GraphOptions& o_;
+  const Division* division_;
+  Place layer_place_ = kAnywhere, expert_place_ = kAnywhere, cache_place_ = kAnywhere;
+  bool in_layer_ = false;
   Style style_;
   std::int64_t n_, seqs_, n_out_;
   bool old_ = false;

@@ -15,6 +15,7 @@ Id Builder::per_layer_embeddings(Id embedded) {
   const auto n_layers = hp_.n_layers;
   const std::int64_t width = layers_.front().rows("inp_gate.weight");
   Id looked_up = g_.op({width * n_layers, n_, 1, 1}, {g_.input(kI32, n_)});
+  if (division_ != nullptr) g_.reads_weights(looked_up, static_cast<Place>(division_->plan.host()), 0);
   looked_up = g_.elementwise({g_.reshape(looked_up, {width, n_layers, n_, 1})});
   g_.expand(looked_up);
   Id projected = g_.elementwise({g_.matmul(width * n_layers, embedded)});
@@ -94,6 +95,7 @@ void Builder::gemma3n() {
   }
   for (const auto& p : layers_) {
     g_.cut();
+    enter(p);
     const auto& m = std::get<Attention>(p.layer->mixers.front());
     const auto modalities = [&](Id a) { return unary(g_.matmul(streams, unary(norm(a)))); };
     // Predict all streams from the active one.

@@ -19,6 +19,7 @@ void Graph::clear() {
   order_.clear();
   leaves_.clear();
   cuts_.clear();
+  weights_ = kAnywhere;
 }
 
 Id Graph::add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id> sources) {
@@ -40,6 +41,7 @@ Id Graph::add_view(Id a, Shape shape, Shape strides) {
   t.strides = strides;
   t.bytes = 0;
   t.view_of = at(a).view_of != kNone ? at(a).view_of : a;
+  t.view_only = true;
   return id;
 }
 
@@ -66,10 +68,12 @@ Id Graph::elementwise(std::initializer_list<Id> sources) {
 
 Id Graph::contiguous(Id a, Shape shape) { return add(shape, at(a).element_bytes, {a}); }
 
-Id Graph::matmul(std::int64_t rows, Id a) {
+Id Graph::matmul(std::int64_t rows, Id a, Id stored) {
   auto shape = at(a).shape;
   shape[0] = rows;
-  return add(shape, kF32, {a});
+  const Id id = add(shape, kF32, {stored, a});
+  reads_weights(id, weights_, shape[1]);
+  return id;
 }
 
 Id Graph::get_rows(Id a, Id ids) {
@@ -89,6 +93,36 @@ Id Graph::sink(std::initializer_list<Id> sources) {
   const Id id = add({1, 1, 1, 1}, kF32, sources);
   at(id).bytes = 0;
   at(id).external = true;
+  return id;
+}
+
+Id Graph::stored(std::int64_t bytes, Place where, bool is_weight) {
+  const Id id = add({bytes, 1, 1, 1}, 1, {});
+  auto& t = at(id);
+  t.leaf = t.external = true;
+  t.is_weight = is_weight;
+  t.fixed = where;
+  return id;
+}
+
+void Graph::reorder(std::vector<Id>& order, std::vector<Id>& leaves, std::vector<std::size_t>& cuts) {
+  order_.swap(order);
+  leaves_.swap(leaves);
+  cuts_.swap(cuts);
+  demand_.assign(tensors_.size(), {});
+  for (const Id id : order_) {
+    const auto& t = at(id);
+    if (t.view_of != kNone) ++demand_[static_cast<std::size_t>(t.view_of)].views;
+    for (int i = 0; i < t.n_sources; ++i) ++demand_[static_cast<std::size_t>(t.sources[static_cast<std::size_t>(i)])].uses;
+  }
+}
+
+Id Graph::duplicate(Id a) {
+  const auto bytes = span_bytes(at(a));
+  const Id id = add(at(a).shape, at(a).element_bytes, {});
+  auto& t = at(id);
+  t.strides = at(a).strides;
+  t.bytes = bytes;
   return id;
 }
 
@@ -115,6 +149,16 @@ Id Graph::write_rows(Id a, std::initializer_list<Id> sources) {
   t.bytes = 0;
   t.view_of = at(a).view_of != kNone ? at(a).view_of : a;
   return id;
+}
+
+std::int64_t span_bytes(const Tensor& t) {
+  if (t.view_of == kNone) return t.bytes;
+  std::int64_t last = t.element_bytes;
+  for (std::size_t i = 0; i < t.shape.size(); ++i) {
+    if (t.shape[i] == 0) return 0;
+    last += (t.shape[i] - 1) * t.strides[i];
+  }
+  return last;
 }
 
 void Graph::expand(Id a) {

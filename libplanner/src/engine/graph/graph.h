@@ -1,8 +1,9 @@
 // A computation graph as an inference engine hands it to its allocator: tensors with shapes and strides, the tensors that they are computed from,
 // which of them are views, and the order in which they are computed. Nothing is computed here; the graph says what is alive when.
 //
-// Weights and caches lie in buffers of their own, so a graph names them nowhere: an operation lists only the sources that the allocator has to
-// place. A write into a cache is a node that uses its sources and occupies nothing (`sink`).
+// Weights and caches lie in buffers of their own, so a graph for one place names them nowhere: an operation lists only the sources that the allocator
+// has to place. A write into a cache is a node that uses its sources and occupies nothing (`sink`). A graph that is to be divided between devices
+// (scheduler.h) also says where weights and caches lie, and names those that may have to be copied (`stored`).
 //
 // Order: `expand` appends a tensor behind everything that it needs, sources first to last, as ggml_build_forward_expand does; what is already in the
 // graph stays where it is. Source: ggml/src/ggml.c (ggml-org/llama.cpp).
@@ -21,6 +22,10 @@ inline constexpr Id kNone = -1;
 
 using Shape = std::array<std::int64_t, 4>;
 
+/// A memory with its processor: accelerators by number, the host behind them; kAnywhere: not decided.
+using Place = std::int8_t;
+inline constexpr Place kAnywhere = -1;
+
 inline constexpr std::int32_t kF32 = 4, kF16 = 2, kI32 = 4, kI64 = 8;  // bytes per element
 
 /// What the allocator reads comes first and fills one cache line; shape and strides fill another.
@@ -36,6 +41,13 @@ struct alignas(64) Tensor {
   bool in_place = false;         ///< may overwrite a source of the same layout
   bool external = false;         ///< lies in a buffer of its own
   bool in_graph = false;
+  bool view_only = false;        ///< a reshape, view, permutation: nothing is computed
+  bool is_weight = false;        ///< external: weights, not a cache
+  bool host_only = false;        ///< no accelerator has the operation
+  Place fixed = kAnywhere;       ///< external: where it lies; computed: where it must be
+  Place weights = kAnywhere;     ///< where the weights lie that the operation reads
+  Place place = 0;               ///< where it is: all in one place, or as the scheduler decided
+  bool moves = false;            ///< worth computing on an accelerator though its weights lie on the host
   Shape shape{1, 1, 1, 1};
   Shape strides{};               ///< bytes
 };
@@ -64,8 +76,8 @@ class Graph {
   /// A contiguous copy of another shape.
   Id contiguous(Id a, Shape shape);
   Id contiguous(Id a) { return contiguous(a, at(a).shape); }
-  /// `weight` of `rows` outputs times `a`: [rows, a1, a2, a3].
-  Id matmul(std::int64_t rows, Id a);
+  /// `weight` of `rows` outputs times `a`: [rows, a1, a2, a3]. `stored` is the weight where the graph names it.
+  Id matmul(std::int64_t rows, Id a, Id stored = kNone);
   /// Rows of `a` chosen by `ids`.
   Id get_rows(Id a, Id ids);
   /// `a` and `b` side by side along one dimension.
@@ -74,6 +86,17 @@ class Graph {
   Id glu(Id gate, Id up);
   /// A write into memory outside the graph.
   Id sink(std::initializer_list<Id> sources);
+  /// Weights or a part of a cache in a buffer of their own.
+  Id stored(std::int64_t bytes, Place where, bool is_weight);
+
+  /// Where the weights of the products added from now on lie.
+  void weights_in(Place where) { weights_ = where; }
+  /// The operation works on `batch` tokens with weights that lie there; 0: it stays with them however large it is.
+  void reads_weights(Id a, Place where, std::int64_t batch) {
+    constexpr std::int64_t kSmallestMoved = 32;  // tokens
+    at(a).weights = where;
+    at(a).moves = batch >= kSmallestMoved;
+  }
 
   // --- views --------------------------------------------------------------------------------------------------------------
   Id reshape(Id a, Shape shape);
@@ -99,6 +122,10 @@ class Graph {
   [[nodiscard]] const std::vector<Demand>& demand() const { return demand_; }  ///< by Id, of the nodes in the order
   [[nodiscard]] const std::vector<Id>& leaves() const { return leaves_; }
   [[nodiscard]] const std::vector<std::size_t>& cuts() const { return cuts_; }  ///< one per layer
+  /// Another order of the same work (with leaves and cuts), as the scheduler makes it: the former ones are swapped out, uses are counted anew.
+  void reorder(std::vector<Id>& order, std::vector<Id>& leaves, std::vector<std::size_t>& cuts);
+  /// A tensor like `a` to copy it to; a leaf only where the caller lists it as one.
+  Id duplicate(Id a);
 
  private:
   Id add(Shape shape, std::int32_t element_bytes, std::initializer_list<Id> sources);
@@ -108,7 +135,11 @@ class Graph {
   std::vector<Demand> demand_;
   std::vector<Id> order_, leaves_;
   std::vector<std::size_t> cuts_;
+  Place weights_ = kAnywhere;
 };
+
+/// Bytes from the first to the last element; of views what they show.
+[[nodiscard]] std::int64_t span_bytes(const Tensor& t);
 
 [[nodiscard]] inline std::int64_t n_elements(const Shape& s) { return s[0] * s[1] * s[2] * s[3]; }
 

@@ -28,9 +28,10 @@ Id Builder::mla(const LayerParts& p, const MlaAttention& m, Id a) {
   const Id k_rope = rope(copied(g_.view(kv, {m.qk_rope_head_dim, 1, n_, 1}, {kF32, stride, stride, stride * n_})));
   Id latent = norm(copied(g_.view(kv, {m.kv_lora_rank, n_, 1, 1}, {kF32, stride, stride * n_, stride * n_})));
 
-  if (p.has("attn_kv_b.weight")) {
+  if (o_.fused_parts && o_.mla != MlaGraph::expanded) return ik_mla(p, m, part_of_q(m.qk_nope_head_dim), rope(part_of_q(m.qk_rope_head_dim)), k_rope, latent);
+  if (p.has("attn_kv_b.weight") || o_.mla == MlaGraph::expanded) {
     const std::int64_t both = m.qk_nope_head_dim + m.v_head_dim;
-    const Id expanded = linear(p, "attn_kv_b.weight", latent);
+    const Id expanded = g_.matmul(both * m.n_heads, latent);
     const auto part = [&](std::int64_t width) { return g_.view(expanded, {width, m.n_heads, n_, 1}, {kF32, both * kF32, both * kF32 * m.n_heads, both * kF32 * m.n_heads * n_}); };
     const Id k_plain = part(m.qk_nope_head_dim);
     const Id v = g_.contiguous(part(m.v_head_dim));
@@ -51,10 +52,83 @@ Id Builder::mla(const LayerParts& p, const MlaAttention& m, Id a) {
   g_.expand(latent);
   g_.expand(k_all);
   write_k(full_, k_all);
+  if (o_.mla_stores_v) write_v(full_, latent, {m.n_heads, 1, row, m.kv_lora_rank});
   Heads heads{m.n_heads, 1, row, m.v_head_dim};
   heads.latent_v = m.kv_lora_rank;
   const Id mask = chosen_ != kNone ? choose_cells(chosen_) : full_.mask;
   return linear(p, "attn_output.weight", attention_product(full_, q_all, heads, mask));
+}
+
+/// ik_llama.cpp: the latent is written first. With flash attention full heads are computed from the whole cache, as many at once as the limit lets; without,
+/// the heads share the cached rows, a few at a time. Source: build_deepseek2 (ikawrakow/ik_llama.cpp).
+Id Builder::ik_mla(const LayerParts& p, const MlaAttention& m, Id q_plain, Id q_rope, Id k_rope, Id latent) {
+  constexpr std::int64_t kMiB = 1 << 20;
+  constexpr std::int64_t kManyTokens = 128;
+  const std::int64_t head = m.qk_nope_head_dim + m.qk_rope_head_dim;
+  const std::int64_t both = m.qk_nope_head_dim + m.v_head_dim;
+  const std::int64_t cells = full_.cells;
+  const auto& f = tensor_format(o_.kv_type_k);
+  write({g_.concat(latent, g_.reshape(k_rope, {m.qk_rope_head_dim, n_, 1, 1}), 0)});
+  const auto cache = [&](std::int64_t width) { return cached(cells * ((width + f.block_weights - 1) / f.block_weights) * f.block_bytes); };
+  const auto keep_within = [&](std::int64_t bytes) { return o_.attention_max_mib <= 0 || bytes / kMiB <= o_.attention_max_mib; };
+
+  if (o_.mla == MlaGraph::unpacked && n_ >= kManyTokens) {
+    std::int64_t at_once = m.n_heads;
+    while (at_once % 2 == 0 && !keep_within(kF32 * both * at_once * cells)) at_once /= 2;
+    // The host alone keeps the cache's format; with a device in play the copies are in F16.
+    const auto& copied = division_ != nullptr ? tensor_format(FormatId::f16) : f;
+    const auto in_format = [&](std::int64_t width, std::initializer_list<Id> from) {
+      const std::int64_t row = (width + copied.block_weights - 1) / copied.block_weights * copied.block_bytes;
+      return g_.op_of_bytes({row, cells, at_once, 1}, row * cells * at_once, from);
+    };
+    const Id rope_part = cache(m.qk_rope_head_dim);
+    Id rope_rows = rope_part;
+    if (division_ != nullptr && o_.kv_type_k != FormatId::f16) rope_rows = g_.op({m.qk_rope_head_dim, cells, 1, 1}, {rope_part}, kF16);
+    const Id k_rope_all = in_format(m.qk_rope_head_dim, {rope_rows});
+    const Id q = g_.permute(g_.concat(q_plain, q_rope, 0), 0, 2, 1, 3);
+    g_.expand(q);
+    Id out = kNone;
+    for (std::int64_t first = 0; first < m.n_heads; first += at_once) {
+      Id unpacked = g_.op({both * at_once, cells, 1, 1}, {cache(m.kv_lora_rank)});
+      g_.reads_weights(unpacked, layer_place_, cells);
+      const auto part = [&](std::int64_t width) { return g_.view(unpacked, {width, cells, at_once, 1}, {kF32, both * kF32 * at_once, both * kF32, both * kF32 * at_once * cells}); };
+      const Id v = in_format(m.v_head_dim, {part(m.v_head_dim)});
+      const Id k_plain = in_format(m.qk_nope_head_dim, {part(m.qk_nope_head_dim)});
+      g_.expand(k_plain);
+      g_.expand(v);
+      const Id k = in_format(head, {k_plain, k_rope_all});
+      g_.expand(k);
+      const Id some = g_.view(q, {head, n_, at_once, 1}, g_.at(q).strides);
+      const Id attended = g_.reshape(g_.op({m.v_head_dim, at_once, n_, 1}, {some, k, v, full_.mask}), {m.v_head_dim * at_once, n_, 1, 1});
+      out = out == kNone ? attended : g_.concat(out, attended, 0);
+    }
+    return linear(p, "attn_output.weight", out);
+  }
+
+  const Id absorbed = g_.matmul(m.kv_lora_rank, g_.permute(q_plain, 0, 2, 1, 3));
+  const Id q = g_.concat(absorbed, g_.permute(q_rope, 0, 2, 1, 3), 0);
+  Id mixed = kNone;
+  if (o_.flash_attention) {
+    mixed = g_.permute(g_.op({m.kv_lora_rank, m.n_heads, n_, 1}, {q, cache(m.kv_lora_rank + m.qk_rope_head_dim), full_.mask}), 0, 2, 1, 3);
+  } else {
+    const Id turned = g_.op_of_bytes({cells, m.kv_lora_rank, 1, 1}, cells * ((m.kv_lora_rank + f.block_weights - 1) / f.block_weights) * f.block_bytes,
+                                     {cache(m.kv_lora_rank)});
+    const std::int64_t scores_bytes = kF32 * cells * n_ * m.n_heads;
+    const std::int64_t steps = keep_within(scores_bytes) ? 1 : std::min(m.n_heads, (scores_bytes / kMiB + o_.attention_max_mib - 1) / o_.attention_max_mib);
+    const std::int64_t per_step = (m.n_heads + steps - 1) / steps;
+    for (std::int64_t first = 0; first < m.n_heads; first += per_step) {
+      const std::int64_t heads = std::min(per_step, m.n_heads - first);
+      const Id some = steps == 1 ? q : g_.view(q, {m.kv_lora_rank + m.qk_rope_head_dim, n_, heads, 1}, g_.at(q).strides);
+      Id scores = g_.op({cells, n_, heads, 1}, {cache(m.kv_lora_rank + m.qk_rope_head_dim), some});
+      scores = g_.elementwise({scores, full_.mask});
+      const Id here = g_.op({m.kv_lora_rank, n_, heads, 1}, {turned, scores});
+      mixed = mixed == kNone ? here : g_.concat(mixed, here, 2);
+    }
+  }
+  // Out of the latent space head by head, the heads side by side again.
+  const Id by_head = g_.permute(g_.matmul(m.v_head_dim, mixed), 0, 2, 1, 3);
+  const Id out = g_.contiguous(by_head, {m.n_heads * m.v_head_dim, n_, 1, 1});
+  return linear(p, "attn_output.weight", out);
 }
 
 /// Scores every cell for every token and takes the best.

@@ -9,7 +9,7 @@ Id Builder::state_rows(std::int64_t elements, Read read) {
   const Id rows = read(sequences_main_);
   g_.expand(rows);
   // States of sequences that are not in the batch would be moved along: none when space is reserved.
-  g_.expand(g_.sink({g_.op({elements, 0, 1, 1}, {sequences_extra_})}));
+  write({g_.op({elements, 0, 1, 1}, {sequences_extra_})});
   return rows;
 }
 
@@ -31,7 +31,7 @@ Id Builder::mamba1(const LayerParts& p, const Mamba& m, Id a) {
   const Id z = half();
   const Id window = g_.concat(conv, g_.transpose(x), 0);
   const auto last = [&] { return g_.view(window, {m.conv_kernel - 1, m.inner_size, seqs_, 1}, g_.at(window).strides); };
-  g_.expand(g_.sink({last()}));
+  write({last()});
   x = g_.op({m.inner_size, per, seqs_, 1}, {window});
   x = g_.elementwise({g_.elementwise({x})});
 
@@ -55,7 +55,7 @@ Id Builder::mamba1(const LayerParts& p, const Mamba& m, Id a) {
   x = g_.reshape(x, {1, m.inner_size, per, seqs_});
   const std::int64_t state = m.state_size * m.inner_size;
   const Id scanned = state_rows(state, [&](Id ids) { return g_.op({m.inner_size * n_ + state * seqs_, 1, 1, 1}, {x, dt, b, c, ids}); });
-  g_.expand(g_.sink({g_.view(scanned, {state * seqs_, 1, 1, 1}, g_.at(scanned).strides)}));
+  write({g_.view(scanned, {state * seqs_, 1, 1, 1}, g_.at(scanned).strides)});
   const std::int64_t row = m.inner_size * kF32;
   Id y = g_.view(scanned, {m.inner_size, per, seqs_, 1}, {kF32, row, row * per, row * n_});
   y = g_.elementwise({y, g_.elementwise({input})});
@@ -73,7 +73,7 @@ Id Builder::mamba2(const LayerParts& p, const Mamba& m, Id a) {
   const Id z = g_.view(all, {head, m.n_heads, per, seqs_}, {kF32, head * kF32, as[1], as[2]});
   const Id dt_part = g_.view(all, {m.n_heads, per, seqs_, 1}, as);
   const Id window = g_.concat(conv, g_.transpose(g_.view(all, {channels, per, seqs_, 1}, as)), 0);
-  g_.expand(g_.sink({g_.view(window, {m.conv_kernel - 1, channels, seqs_, 1}, g_.at(window).strides)}));
+  write({g_.view(window, {m.conv_kernel - 1, channels, seqs_, 1}, g_.at(window).strides)});
   Id mixed = g_.op({channels, per, seqs_, 1}, {window});
   mixed = g_.elementwise({g_.elementwise({mixed})});
 
@@ -85,7 +85,7 @@ Id Builder::mamba2(const LayerParts& p, const Mamba& m, Id a) {
   const Id dt = g_.elementwise({g_.contiguous(dt_part)});
   const std::int64_t state = m.state_size * m.inner_size;
   const Id scanned = state_rows(state, [&](Id ids) { return g_.op({m.inner_size * n_ + state * seqs_, 1, 1, 1}, {x, dt, b, c, ids}); });
-  g_.expand(g_.sink({g_.view(scanned, {state, seqs_, 1, 1}, {kF32, state * kF32, state * kF32 * seqs_, state * kF32 * seqs_})}));
+  write({g_.view(scanned, {state, seqs_, 1, 1}, {kF32, state * kF32, state * kF32 * seqs_, state * kF32 * seqs_})});
   const std::int64_t row = m.inner_size * kF32;
   Id y = g_.view(scanned, {head, m.n_heads, per, seqs_}, {kF32, head * kF32, row, row * per});
   y = g_.elementwise({y, g_.elementwise({x})});
@@ -117,7 +117,7 @@ Id Builder::delta_net(const LayerParts& p, const LinearAttention& m, Id a) {
 
   const Id conv = g_.reshape(state_rows((m.conv_kernel - 1) * channels), {m.conv_kernel - 1, channels, seqs_, 1});
   const Id window = g_.concat(conv, g_.transpose(qkv), 0);
-  g_.expand(g_.sink({g_.view(window, {m.conv_kernel - 1, channels, seqs_, 1}, g_.at(window).strides)}));
+  write({g_.view(window, {m.conv_kernel - 1, channels, seqs_, 1}, g_.at(window).strides)});
   const std::int64_t state_size = m.n_v_heads * m.k_head_dim * m.v_head_dim;
   const Id state = g_.reshape(state_rows(state_size), {m.v_head_dim, m.v_head_dim, m.n_v_heads, seqs_});
   const Id mixed = g_.elementwise({g_.op({channels, per, seqs_, 1}, {window})});
@@ -137,7 +137,7 @@ Id Builder::delta_net(const LayerParts& p, const LinearAttention& m, Id a) {
   }
   const Id result = g_.op({v_width, n_ + m.v_head_dim * seqs_, 1, 1}, {q, k, v, gate, beta, state});
   const std::int64_t plane = m.v_head_dim * m.v_head_dim * kF32;
-  g_.expand(g_.sink({g_.view(result, {m.v_head_dim, m.v_head_dim, m.n_v_heads, seqs_}, {kF32, m.v_head_dim * kF32, plane, plane * m.n_v_heads})}));
+  write({g_.view(result, {m.v_head_dim, m.v_head_dim, m.n_v_heads, seqs_}, {kF32, m.v_head_dim * kF32, plane, plane * m.n_v_heads})});
   const std::int64_t out_row = v_width * kF32;
   const Id out = g_.view(result, {m.v_head_dim, m.n_v_heads, per, seqs_}, {kF32, m.v_head_dim * kF32, out_row, out_row * per});
   const Id gated = gated_norm(p, out, "ssm_norm.weight", g_.reshape(z, {m.v_head_dim, m.n_v_heads, per, seqs_}));
@@ -158,7 +158,7 @@ Id Builder::kimi_delta(const LayerParts& p, const LinearAttention& m, Id a) {
     const Id state = g_.view(states, {taps, inner, seqs_, 1}, in_state);
     const Id x = g_.reshape(linear(p, projection, a), {inner, per, seqs_, 1});
     const Id window = g_.concat(state, g_.transpose(x), 0);
-    g_.expand(g_.sink({g_.view(window, {taps, inner, seqs_, 1}, g_.at(window).strides)}));
+    write({g_.view(window, {taps, inner, seqs_, 1}, g_.at(window).strides)});
     const Id out = g_.elementwise({g_.reshape(g_.op({inner, per, seqs_, 1}, {window}), {inner, n_, 1, 1})});
     return g_.reshape(out, {dim, heads, per, seqs_});
   };
@@ -177,7 +177,7 @@ Id Builder::kimi_delta(const LayerParts& p, const LinearAttention& m, Id a) {
   const std::int64_t row = inner * kF32;
   const Id out = g_.contiguous(g_.view(result, {dim, heads, per, seqs_}, {kF32, dim * kF32, row, row * per}));
   const std::int64_t plane = dim * dim * kF32;
-  g_.expand(g_.sink({g_.view(result, {dim, dim, heads, seqs_}, {kF32, dim * kF32, plane, plane * heads})}));
+  write({g_.view(result, {dim, dim, heads, seqs_}, {kF32, dim * kF32, plane, plane * heads})});
   const Id flat = g_.reshape(g_.reshape(a, {hidden_, per, seqs_, 1}), {hidden_, n_, 1, 1});
   const Id gate = g_.reshape(linear(p, "ssm_g_b.weight", linear(p, "ssm_g_a.weight", flat)), {dim, heads, n_, 1});
   const Id normed = norm(g_.reshape(out, {dim, heads, n_, 1}));
@@ -219,7 +219,7 @@ Id Builder::lightning(const LayerParts& p, const LinearAttention& m, Id a) {
   const Id kept = g_.elementwise({old, block});
   const Id k_turned = g_.contiguous(g_.permute(g_.elementwise({k, k_decay}), 1, 2, 0, 3));
   const Id added = g_.op({dim, dim, heads, seqs_}, {k_turned, v_turned});
-  g_.expand(g_.sink({g_.elementwise({kept, added})}));
+  write({g_.elementwise({kept, added})});
   out = g_.contiguous(g_.permute(out, 0, 2, 1, 3));
   out = norm(g_.reshape(out, {heads * dim, per, 1, seqs_}));
   const Id gate = unary(linear(p, "attn_gate.weight", a));
@@ -239,7 +239,7 @@ Id Builder::short_conv(const LayerParts& p, const ShortConv& m, Id a) {
   const Id gated = g_.transpose(g_.elementwise({b, x}));
   const Id state = g_.reshape(state_rows(taps * m.width), {taps, m.width, seqs_, 1});
   const Id window = g_.concat(state, gated, 0);
-  g_.expand(g_.sink({g_.view(window, {taps, m.width, seqs_, 1}, g_.at(window).strides)}));
+  write({g_.view(window, {taps, m.width, seqs_, 1}, g_.at(window).strides)});
   const Id y = g_.elementwise({c, g_.op({m.width, per, seqs_, 1}, {window})});
   return g_.reshape(linear(p, "shortconv.out_proj.weight", y), {hidden_, n_, 1, 1});
 }
