@@ -42,5 +42,9 @@ struct Command {
 [[nodiscard]] Command add_show(CLI::App& program);
 [[nodiscard]] Command add_inspect(CLI::App& program);
 [[nodiscard]] Command add_check(CLI::App& program);
+#ifdef PLANNER_HAS_RUNTIME
+[[nodiscard]] Command add_run(CLI::App& program);
+[[nodiscard]] Command add_tokenize(CLI::App& program);
+#endif
 
 }  // namespace planner::cli

@@ -7,7 +7,7 @@ log=$root/build/log.txt
 
 # What the command line needs: Debian's names.
 # shellcheck disable=SC2034
-packages=(g++ cmake ninja-build libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libeigen3-dev)
+packages=(g++ cmake ninja-build libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libeigen3-dev libpcre2-dev)
 
 say() { printf 'planner: %s\n' "$*" >&2; }
 # One line per step, where somebody is watching.
@@ -63,6 +63,7 @@ other_systems_command() { # PACKAGE...
       dnf*:libcli11-dev) names+=(cli11-devel) ;;
       dnf*:libfmt-dev) names+=(fmt-devel) ;;
       dnf*:libeigen3-dev) names+=(eigen3-devel) ;;
+      dnf*:libpcre2-dev) names+=(pcre2-devel) ;;
       dnf*:doctest-dev) names+=(doctest-devel) ;;
       dnf*:libbenchmark-dev) names+=(google-benchmark-devel) ;;
       dnf*:qt6-base-dev) names+=(qt6-qtbase-devel) ;;
@@ -75,6 +76,7 @@ other_systems_command() { # PACKAGE...
       pacman*:libcli11-dev | brew*:libcli11-dev) names+=(cli11) ;;
       pacman*:libfmt-dev | brew*:libfmt-dev) names+=(fmt) ;;
       pacman*:libeigen3-dev | brew*:libeigen3-dev) names+=(eigen) ;;
+      pacman*:libpcre2-dev | brew*:libpcre2-dev) names+=(pcre2) ;;
       pacman*:doctest-dev | brew*:doctest-dev) names+=(doctest) ;;
       pacman*:libbenchmark-dev) names+=(benchmark) ;;
       brew*:libbenchmark-dev) names+=(google-benchmark) ;;

@@ -1,0 +1,2 @@
+#define PLANNER_VECTORS kAvx2Vectors
+#include "vector/kernels.inc"

@@ -1,0 +1,2 @@
+#define PLANNER_VECTORS kAvx512Vectors
+#include "vector/kernels.inc"

@@ -1,0 +1,2 @@
+#define PLANNER_VECTORS kPortableVectors
+#include "vector/kernels.inc"
