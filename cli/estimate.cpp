@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "command.h"
+#include "planner/breakdown.h"
 #include "planner/estimate.h"
 #include "planner/units.h"
 #include "render.h"
@@ -17,7 +18,7 @@ namespace {
 struct Options {
   CommonOptions common;
   EstimateRequest request;
-  std::string kv_type, gpu_layers, reserve, flash_attention, kv_offload, kv_unified;
+  std::string kv_type, gpu_layers, reserve, flash_attention, kv_offload, kv_unified, mmap, repack, tensor_split;
   bool csv = false;
 };
 
@@ -26,8 +27,19 @@ Colour colour_of(const std::string& tier) { return tier == "comfortable" || tier
 
 constexpr std::pair<Component, char> kLetters[] = {{Component::weights, 'W'}, {Component::kv, 'K'},     {Component::recurrent_state, 'S'},
                                                    {Component::compute, 'C'}, {Component::output, 'O'}, {Component::overhead, 'V'}};
-constexpr std::pair<Component, std::string_view> kTitles[] = {{Component::weights, "weights"},      {Component::kv, "KV cache"}, {Component::recurrent_state, "state"},
-                                                              {Component::compute, "compute"}, {Component::output, "output"}, {Component::overhead, "overhead"}};
+/// Columns of the memory table. The output buffer is small: it shares the column of the compute buffers.
+struct TermColumn {
+  std::string_view title;
+  std::vector<Component> of;
+};
+const std::vector<TermColumn>& term_columns() {
+  static const std::vector<TermColumn> columns = {{"weights", {Component::weights}},
+                                                  {"KV cache", {Component::kv}},
+                                                  {"state", {Component::recurrent_state}},
+                                                  {"compute", {Component::compute, Component::output}},
+                                                  {"overhead", {Component::overhead}}};
+  return columns;
+}
 
 std::string rate(double v) { return significant(v) + " tok/s"; }
 std::string rate_or_dash(const std::optional<double>& v) { return v ? significant(*v) : "-"; }
@@ -46,41 +58,67 @@ void print_head(const Estimate& a) {
     if (a.quantization->file_size_bytes > 0) q += fmt::format(", file {}", format_gb(a.quantization->file_size_bytes));
     std::puts(q.c_str());
   }
-  std::printf("context %s, %s sequence%s, KV %s/%s, %s %s (%s)\n", thousands(a.workload.context).c_str(), thousands(a.workload.concurrency).c_str(),
-              a.workload.concurrency == 1 ? "" : "s", std::string(tensor_format(a.workload.kv_type_k).name).c_str(), std::string(tensor_format(a.workload.kv_type_v).name).c_str(),
-              a.engine.c_str(), a.engine_version.c_str(), a.backend.c_str());
+  std::string line_of_work = fmt::format("context {}, {} sequence{}", thousands(a.workload.context), thousands(a.workload.concurrency), a.workload.concurrency == 1 ? "" : "s");
+  if (a.engines.empty()) line_of_work += fmt::format(", KV {}/{}, {} {} ({})", tensor_format(a.workload.kv_type_k).name, tensor_format(a.workload.kv_type_v).name, a.engine, a.engine_version, a.backend);
+  std::puts(wrap(line_of_work, terminal_width(), 2).c_str());
+  std::string beside = a.machine.empty() ? "" : "on " + a.machine;
+  if (!a.draft.empty()) beside += fmt::format("{}drafts by {}, {} tokens ahead", beside.empty() ? "" : ", ", a.draft, a.workload.draft_tokens);
+  if (!a.projector.empty()) beside += (beside.empty() ? "with " : ", with ") + a.projector;
+  if (!beside.empty()) std::puts(wrap(beside, terminal_width(), 2).c_str());
 }
 
+std::string device_name(const BreakdownRow& row) { return row.equals > 1 ? fmt::format("{}x {}", row.equals, row.device) : row.device; }
+
 void print_memory(const Estimate& a) {
-  // The output buffer is small: it shares the column of the compute buffers.
-  std::vector<Component> shown;
-  for (const auto& [component, title] : kTitles) {
-    if (component != Component::output && a.memory->bytes(component) > 0) shown.push_back(component);
+  const auto rows = breakdown(*a.memory);
+  std::vector<const TermColumn*> shown;
+  for (const auto& c : term_columns()) {
+    if (a.memory->bytes(c.of.front()) > 0) shown.push_back(&c);
   }
   std::vector<Table::Column> columns = {{"device", Align::left, true}};
-  for (const auto component : shown) columns.push_back({std::string(kTitles[static_cast<std::size_t>(component)].second), Align::right});
+  for (const auto* c : shown) columns.push_back({std::string(c->title), Align::right});
   columns.push_back({"total", Align::right});
   columns.push_back({"usable", Align::right});
   Table table(columns);
-  for (const auto& d : a.memory->devices) {
-    std::vector<std::string> row = {d.name};
-    for (const auto component : shown) {
-      const auto bytes = d.bytes(component) + (component == Component::compute ? d.bytes(Component::output) : 0);
-      row.push_back(bytes > 0 ? format_gib(bytes) : "-");
+  const auto amount = [](std::int64_t bytes) { return bytes > 0 ? format_gib(bytes) : std::string("-"); };
+  for (const auto& row : rows) {
+    std::vector<std::string> sizes = {device_name(row)};
+    std::vector<std::string> margins = {paint("  off by at most", Colour::dim)};
+    for (const auto* c : shown) {
+      std::int64_t bytes = 0, uncertain = 0;
+      for (const auto component : c->of) bytes += row.term(component).bytes, uncertain += row.term(component).uncertainty_bytes;
+      sizes.push_back(amount(bytes));
+      margins.push_back(paint(amount(uncertain), Colour::dim));
     }
-    row.push_back(format_gib(d.total_bytes()));
-    row.push_back(d.usable_bytes ? format_gib(*d.usable_bytes) : "?");
-    table.add(std::move(row));
+    sizes.push_back(format_gib(row.total.bytes));
+    sizes.push_back(row.usable_bytes ? format_gib(*row.usable_bytes) : "?");
+    margins.push_back(paint(amount(row.total.uncertainty_bytes), Colour::dim));
+    margins.emplace_back();
+    table.add(std::move(sizes));
+    table.add(std::move(margins));
   }
+  std::vector<std::string> bases = {paint("rests on", Colour::dim)};
+  for (const auto* c : shown) {
+    const auto basis = basis_of(rows, c->of.front());
+    bases.push_back(paint(basis ? to_string(*basis) : "", Colour::dim));
+  }
+  bases.resize(columns.size());
+  table.add(std::move(bases));
   std::printf("\n%s", table.text().c_str());
-  for (const auto& d : a.memory->devices) {
-    if (!d.capacity_bytes) continue;
-    std::vector<BarPart> parts;
-    for (const auto& [component, letter] : kLetters) parts.push_back({d.bytes(component), letter, component == Component::weights ? Colour::blue : component == Component::kv ? Colour::cyan : Colour::yellow});
-    constexpr std::size_t kBar = 50;
-    const auto percent = 100.0 * static_cast<double>(d.total_bytes()) / static_cast<double>(*d.capacity_bytes);
-    std::printf("%s %.0f %% of %s\n", bar(parts, *d.capacity_bytes, kBar).c_str(), percent, format_gib(*d.capacity_bytes).c_str());
+  for (const auto& row : rows) {
+    if (row.equals > 1) std::puts(paint(fmt::format("{}x: bytes on each, of the fullest; --json lists all", row.equals), Colour::dim).c_str());
   }
+  for (const auto& row : rows) {
+    if (!row.capacity_bytes) continue;
+    std::vector<BarPart> parts;
+    for (const auto& [component, letter] : kLetters) {
+      parts.push_back({row.term(component).bytes, letter, component == Component::weights ? Colour::blue : component == Component::kv ? Colour::cyan : Colour::yellow});
+    }
+    constexpr std::size_t kBar = 40;
+    const auto percent = 100.0 * static_cast<double>(row.total.bytes) / static_cast<double>(*row.capacity_bytes);
+    std::printf("%s %.0f %% of %s%s\n", bar(parts, *row.capacity_bytes, kBar).c_str(), percent, format_gib(*row.capacity_bytes).c_str(), rows.size() > 2 ? (", " + row.device).c_str() : "");
+  }
+  if (!a.advice.empty()) std::printf("%s\n", wrap(a.advice, terminal_width(), 2).c_str());
 }
 
 void print_fit(const Estimate& a) {
@@ -94,28 +132,56 @@ void print_fit(const Estimate& a) {
   }
   if (f.shortfall_bytes > 0) line += fmt::format(": {} short on {}, {} the largest part", format_gib(f.shortfall_bytes), f.limiting_device, f.limiting_term);
   if (f.verdict == Verdict::offload) line += fmt::format("; -ngl {}", f.gpu_layers);
-  std::printf("\n%s\n", line.c_str());
+  if (f.verdict == Verdict::offload && f.n_cpu_moe > 0) line += fmt::format(" --n-cpu-moe {}", f.n_cpu_moe);
+  std::printf("\n%s\n", wrap(line, terminal_width(), 2).c_str());
   std::vector<std::string> solved;
   if (f.max_context) solved.push_back(*f.max_context > 0 ? fmt::format("largest context {}", thousands(*f.max_context)) : std::string("no context fits"));
   if (!f.best_quantization.empty()) solved.push_back("best quantization " + f.best_quantization);
-  if (f.max_concurrency && *f.max_concurrency > 0) solved.push_back(fmt::format("up to {} sequences", thousands(*f.max_concurrency)));
+  if (f.max_concurrency && *f.max_concurrency > 0) solved.push_back(fmt::format("up to {} sequence{}", thousands(*f.max_concurrency), *f.max_concurrency == 1 ? "" : "s"));
   if (f.min_gpus && *f.min_gpus > 1) solved.push_back(fmt::format("{} such devices hold it", *f.min_gpus));
   if (!solved.empty()) std::puts(wrap(fmt::format("{}", fmt::join(solved, ", ")), terminal_width(), 2).c_str());
-  for (const auto& c : f.smallest_change) std::printf("smallest change that makes it fit: %s %s -> %s\n", c.knob.c_str(), c.from.c_str(), c.to.c_str());
   if (f.knobs.empty()) return;
   Table table({{"one step of", Align::left}, {"", Align::left}, {"frees", Align::right}, {"decode", Align::right}});
-  for (const auto& k : f.knobs) table.add({k.knob, k.step, format_gib(k.bytes_freed), k.decode_ratio ? fmt::format("x {:.2f}", *k.decode_ratio) : "-"});
+  for (const auto& k : f.knobs) table.add({k.knob, k.step, k.bytes_freed < 0 ? "-" + format_gib(-k.bytes_freed) : format_gib(k.bytes_freed), k.decode_ratio ? fmt::format("x {:.2f}", *k.decode_ratio) : "-"});
   std::printf("\n%s", table.text().c_str());
 }
 
 void print_speed(const Estimate& a) {
   const auto& t = *a.throughput;
-  std::printf("\ndecode   %s  (%s to %s) at depth %s, bound by %s, %.0f %% of bandwidth\n", paint(rate(t.decode_tokens_per_s), Colour::bold).c_str(), significant(t.decode_low).c_str(),
-              significant(t.decode_high).c_str(), thousands(a.workload.depth).c_str(), std::string(to_string(t.bound)).c_str(), 100 * t.efficiency);
-  if (a.workload.concurrency > 1) std::printf("         %s over all sequences\n", rate(t.aggregate_decode_tokens_per_s).c_str());
+  const auto line = [](std::string_view what, const std::string& text) { std::printf("%-9s%s\n", std::string(what).c_str(), wrap(text, terminal_width() - 9, 9).c_str()); };
+  std::puts("");
+  line("decode", fmt::format("{} ({} to {}) at depth {}, bound by {}, {:.0f} % of bandwidth", paint(rate(t.decode_tokens_per_s), Colour::bold), significant(t.decode_low), significant(t.decode_high),
+                             thousands(a.workload.depth), to_string(t.bound), 100 * t.efficiency));
+  if (a.workload.concurrency > 1) line("", rate(t.aggregate_decode_tokens_per_s) + " over all sequences");
   if (t.prefill_tokens_per_s > 0) {
-    std::printf("prefill  %s  (%s to %s), first token after %s s for a prompt of %s\n", rate(t.prefill_tokens_per_s).c_str(), significant(t.prefill_low).c_str(), significant(t.prefill_high).c_str(),
-                significant(t.time_to_first_token_s).c_str(), thousands(a.workload.prompt).c_str());
+    line("prefill", fmt::format("{} ({} to {}), first token after {} s for a prompt of {}", rate(t.prefill_tokens_per_s), significant(t.prefill_low), significant(t.prefill_high),
+                                significant(t.time_to_first_token_s), thousands(a.workload.prompt)));
+  }
+}
+
+void print_sweep(const Estimate& a) {
+  Table table({{a.sweep_axis, Align::right}, {"KV cache", Align::right}, {"compute", Align::right}, {"total", Align::right}, {"", Align::left}, {"decode", Align::right}, {"all", Align::right},
+               {"prefill", Align::right}, {"first token", Align::right}});
+  for (const auto& p : a.sweep) {
+    table.add({thousands(p.at), format_gib(p.kv_bytes), format_gib(p.compute_bytes), format_gib(p.total_bytes), paint(to_string(p.verdict), colour_of(p.verdict)), rate_or_dash(p.decode_tokens_per_s),
+               rate_or_dash(p.aggregate_decode_tokens_per_s), rate_or_dash(p.prefill_tokens_per_s), p.time_to_first_token_s ? significant(*p.time_to_first_token_s) + " s" : "-"});
+  }
+  std::printf("\n%s%s\n", table.text().c_str(), paint("decode: tok/s of each sequence; all: of all together; prefill: tok/s of the prompt", Colour::dim).c_str());
+}
+
+void print_engines(const Estimate& a) {
+  Table table({{"engine", Align::left}, {"quant", Align::left, true}, {"weights", Align::right}, {"KV", Align::right}, {"compute", Align::right}, {"total", Align::right}, {"", Align::left},
+               {"tok/s", Align::right}});
+  for (const auto& row : a.engines) {
+    if (!row.error.empty()) continue;
+    const auto& m = *row.answer.memory;
+    table.add({row.id, row.answer.quantization ? row.answer.quantization->name : "", format_gib(m.bytes(Component::weights)), format_gib(m.bytes(Component::kv)),
+               format_gib(m.bytes(Component::compute)), format_gib(m.total_bytes()), paint(to_string(row.answer.fit->verdict), colour_of(row.answer.fit->verdict)),
+               row.answer.throughput ? significant(row.answer.throughput->decode_tokens_per_s) : "-"});
+  }
+  std::printf("\n%s\n", table.text().c_str());
+  for (const auto& row : a.engines) {
+    if (const auto& text = row.error.empty() ? row.difference : row.error; !text.empty()) std::puts(wrap(row.id + ": " + text, terminal_width(), 2).c_str());
   }
 }
 
@@ -191,7 +257,25 @@ void print_csv_line(const std::vector<std::string>& cells) {
 std::string number(const std::optional<double>& v) { return v ? fmt::format("{:.6g}", *v) : ""; }
 
 void print_csv(const Estimate& a) {
-  if (!a.quantizations.empty()) {
+  if (!a.engines.empty()) {
+    print_csv_line({"engine", "quantization", "weights_bytes", "kv_cache_bytes", "compute_bytes", "overhead_bytes", "total_bytes", "fit", "decode_tokens_per_s", "difference", "error"});
+    for (const auto& row : a.engines) {
+      if (!row.error.empty()) {
+        print_csv_line({row.id, "", "", "", "", "", "", "", "", "", row.error});
+        continue;
+      }
+      const auto& m = *row.answer.memory;
+      const auto bytes = [&](Component c) { return std::to_string(m.bytes(c)); };
+      print_csv_line({row.id, row.answer.quantization ? row.answer.quantization->name : "", bytes(Component::weights), bytes(Component::kv), bytes(Component::compute), bytes(Component::overhead),
+                      std::to_string(m.total_bytes()), std::string(to_string(row.answer.fit->verdict)), row.answer.throughput ? number(row.answer.throughput->decode_tokens_per_s) : "", row.difference, ""});
+    }
+  } else if (!a.sweep.empty()) {
+    print_csv_line({a.sweep_axis, "total_bytes", "kv_cache_bytes", "compute_bytes", "fit", "decode_tokens_per_s", "aggregate_decode_tokens_per_s", "prefill_tokens_per_s", "time_to_first_token_s"});
+    for (const auto& p : a.sweep) {
+      print_csv_line({std::to_string(p.at), std::to_string(p.total_bytes), std::to_string(p.kv_bytes), std::to_string(p.compute_bytes), std::string(to_string(p.verdict)), number(p.decode_tokens_per_s),
+                      number(p.aggregate_decode_tokens_per_s), number(p.prefill_tokens_per_s), number(p.time_to_first_token_s)});
+    }
+  } else if (!a.quantizations.empty()) {
     print_csv_line({"quantization", "bits_per_weight", "file_size_bytes", "memory_bytes", "fit", "decode_tokens_per_s", "kl_divergence", "quality"});
     for (const auto& r : a.quantizations) {
       print_csv_line({r.quantization.name, fmt::format("{:.6g}", r.quantization.bits_per_weight), r.quantization.file_size_bytes > 0 ? std::to_string(r.quantization.file_size_bytes) : "",
@@ -215,8 +299,10 @@ void print_csv(const Estimate& a) {
 void print_text(const Estimate& a) {
   print_head(a);
   if (a.memory) print_memory(a);
-  if (a.fit && a.throughput) print_fit(a);
-  if (a.throughput) print_speed(a);
+  if (a.fit && a.devices_ranked.empty() && a.sweep.empty()) print_fit(a);
+  if (a.throughput && a.sweep.empty()) print_speed(a);
+  if (!a.sweep.empty()) print_sweep(a);
+  if (!a.engines.empty()) print_engines(a);
   if (!a.quantizations.empty()) print_quantizations(a);
   if (!a.devices_ranked.empty()) print_devices(a);
   for (const auto& note : a.notes) std::puts(wrap("note: " + note, terminal_width(), 6).c_str());
@@ -237,6 +323,9 @@ Status run(Options& o) {
   if (o.flash_attention == "off") r.flash_attention = FlashAttention::off;
   if (!o.kv_offload.empty()) r.kv_offload = on_off(o.kv_offload);
   if (!o.kv_unified.empty()) r.kv_unified = on_off(o.kv_unified);
+  if (!o.mmap.empty()) r.mmap = on_off(o.mmap);
+  if (!o.repack.empty()) r.repack = on_off(o.repack);
+  if (!o.tensor_split.empty()) r.tensor_split = parse_shares(o.tensor_split);
   const auto answer = estimate(r, catalog_for(o.common));
   if (o.common.json) std::puts(to_json(answer).c_str());
   else if (o.csv) print_csv(answer);
@@ -253,7 +342,8 @@ Command add_estimate(CLI::App& program) {
   app->add_option("--quant,-q", o->request.quantization, "Quantization: Q4_K_M, IQ2_XXS, AWQ, FP8, EXL2-4.0, MLX-4 ... (default: the whole table)");
   app->add_option("--gpu,-g", o->request.devices, "Device by id, name or part of one; repeatable; cpu: the host alone");
   app->add_option("--gpus", o->request.device_count, "So many of the device given");
-  app->add_option("--engine", o->request.engine, "Inference engine, NAME or NAME@VERSION")->capture_default_str();
+  app->add_option("--machine", o->request.machine, "A real box from a YAML file: cards, slots, links, memory (docs/data.md)");
+  app->add_option("--engine", o->request.engine, "Inference engine, NAME or NAME@VERSION; all: side by side")->capture_default_str();
   app->add_option("--backend", o->request.backend, "cuda, metal, rocm, vulkan, sycl or cpu (default: the vendor's own)");
   app->add_option("--context,-c", o->request.context, "Tokens that one sequence may use (default: the model's limit, at most 8192)")->group("Workload");
   app->add_option("--depth", o->request.depth, "Tokens in the cache where decode speed is quoted (default: half the context)")->group("Workload");
@@ -263,17 +353,39 @@ Command add_estimate(CLI::App& program) {
   app->add_option("--kv-type", o->kv_type, "Format of keys and values: f16, q8_0, q4_0 ...")->group("Workload");
   app->add_option("--kv-type-k", o->request.kv_type_k, "Format of keys")->group("Workload");
   app->add_option("--kv-type-v", o->request.kv_type_v, "Format of values")->group("Workload");
-  app->add_option("--batch", o->request.batch, "Tokens of one decode call (n_batch)")->group("Engine");
-  app->add_option("--ubatch", o->request.ubatch, "Tokens computed at once (n_ubatch)")->group("Engine");
-  app->add_option("--flash-attn", o->flash_attention, "on, off or auto")->check(CLI::IsMember({"on", "off", "auto"}))->group("Engine");
-  app->add_option("--gpu-layers", o->gpu_layers, "Layers on the devices, or auto")->check(CLI::IsMember({"auto"}) | CLI::Range(0, 100000))->group("Engine");
-  app->add_option("--n-cpu-moe", o->request.n_cpu_moe, "Experts of the first N layers stay on the host")->check(CLI::Range(0, 100000))->group("Engine");
-  app->add_option("--kv-offload", o->kv_offload, "Cache on the devices: on or off")->check(CLI::IsMember({"on", "off"}))->group("Engine");
-  app->add_option("--kv-unified", o->kv_unified, "One cache for all sequences: on or off")->check(CLI::IsMember({"on", "off"}))->group("Engine");
-  app->add_flag("--swa-full", o->request.swa_full, "Sliding-window layers cache the whole context")->group("Engine");
-  app->add_option("--outputs", o->request.outputs, "Tokens whose logits are kept at once: slots (one per sequence), batch, or a number")->group("Engine");
-  app->add_option("--gpu-memory-utilization", o->request.memory_fraction, "Share of each device that an engine with a KV pool fills")->check(CLI::Range(0.0, 1.0))->group("Engine");
-  app->add_option("--reserve", o->reserve, "Memory kept for driver and desktop, per device: 1 GiB")->group("Engine");
+  const auto switchable = CLI::IsMember({"on", "off"});
+  constexpr const char* kLlama = "llama.cpp and what is built on it";
+  app->add_option("--batch", o->request.batch, "Tokens of one decode call (n_batch)")->group(kLlama);
+  app->add_option("--ubatch", o->request.ubatch, "Tokens computed at once (n_ubatch)")->group(kLlama);
+  app->add_option("--flash-attn", o->flash_attention, "on, off or auto")->check(CLI::IsMember({"on", "off", "auto"}))->group(kLlama);
+  app->add_option("--gpu-layers", o->gpu_layers, "Layers on the devices, or auto")->check(CLI::IsMember({"auto"}) | CLI::Range(0, 100000))->group(kLlama);
+  app->add_option("--n-cpu-moe", o->request.n_cpu_moe, "Experts of the first N layers stay on the host")->check(CLI::Range(0, 100000))->group(kLlama);
+  app->add_option("--override-tensor", o->request.override_tensors, "REGEX=BUFFER: tensors of that name lie in CPU, CUDA0 ...; repeatable, the first that matches counts")
+      ->allow_extra_args(false)
+      ->group(kLlama);
+  app->add_option("--split", o->request.split, "Several devices share by layer or by row")->check(CLI::IsMember({"layer", "row"}))->group(kLlama);
+  app->add_option("--tensor-split", o->tensor_split, "Shares of the devices: 3,1 (default: by free memory)")->group(kLlama);
+  app->add_option("--kv-offload", o->kv_offload, "Cache on the devices: on or off")->check(switchable)->group(kLlama);
+  app->add_option("--kv-unified", o->kv_unified, "One cache for all sequences: on or off")->check(switchable)->group(kLlama);
+  app->add_flag("--swa-full", o->request.swa_full, "Sliding-window layers cache the whole context")->group(kLlama);
+  app->add_option("--mmap", o->mmap, "The file is mapped instead of read: on or off (default: on)")->check(switchable)->group(kLlama);
+  app->add_option("--repack", o->repack, "Matrices lie as CPU kernels want them: on or off (default: on)")->check(switchable)->group(kLlama);
+  app->add_option("--outputs", o->request.outputs, "Tokens whose logits are kept at once: slots (one per sequence), batch, or a number")->group(kLlama);
+  constexpr const char* kServers = "Servers";
+  app->add_option("--tensor-parallel", o->request.tensor_parallel, "Ranks that share each layer")->group(kServers);
+  app->add_option("--pipeline-parallel", o->request.pipeline_parallel, "Stages of layers behind each other")->group(kServers);
+  app->add_option("--gpu-memory-utilization", o->request.memory_fraction, "Share of each device that an engine with a KV pool fills")->check(CLI::Range(0.0, 1.0))->group(kServers);
+  app->add_option("--max-num-seqs", o->request.max_num_seqs, "Sequences that one step may hold")->group(kServers);
+  app->add_option("--max-batched-tokens", o->request.max_batched_tokens, "Tokens that one step may hold")->group(kServers);
+  app->add_option("--block-size", o->request.block_size, "Tokens per block of the cache")->group(kServers);
+  constexpr const char* kMore = "More";
+  app->add_option("--draft", o->request.draft, "Draft model for speculative decoding, named as --model; mtp: the model's own prediction layers")->group(kMore);
+  app->add_option("--draft-quant", o->request.draft_quantization, "Its quantization (default: the model's)")->group(kMore);
+  app->add_option("--draft-tokens", o->request.draft_tokens, "Tokens drafted ahead at most (default: 3)")->group(kMore);
+  app->add_option("--acceptance", o->request.acceptance, "Share of drafted tokens that are accepted: 0 to 1")->group(kMore);
+  app->add_option("--mmproj", o->request.mmproj, "Multimodal projector: a .gguf file, or auto")->group(kMore);
+  app->add_option("--reserve", o->reserve, "Memory kept for driver and desktop, per device: 1 GiB")->group(kMore);
+  app->add_option("--sweep", o->request.sweep, "Memory and speed along an axis: context, concurrency or prompt")->group(kMore);
   app->add_flag("--json", o->common.json, "planner.estimate/1")->group("Output");
   app->add_flag("--csv", o->csv, "Comma-separated values")->group("Output");
   app->add_flag("--explain", o->request.explain, "Formula, inputs and source of every number")->group("Output");

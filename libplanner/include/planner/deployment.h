@@ -43,6 +43,7 @@ struct TensorOverride {
 struct Deployment {
   std::vector<DeploymentDevice> devices;  ///< accelerators in order; empty: the host alone
   DeploymentDevice host;
+  std::string machine;                    ///< name of the machine file's machine; empty: none was given
   const Engine* engine = nullptr;
   std::string engine_version;             ///< where one was asked for: "b4748"; empty: the newest known
   std::string backend;                    ///< cuda, metal, rocm, vulkan, sycl, cpu

@@ -78,7 +78,7 @@ enum class Verdict : std::uint8_t { fits, tight, offload, no };
 struct Knob {
   std::string knob;  ///< "quantization", "context", "kv_type", "concurrency", "n_cpu_moe", "gpu_layers", "gpus"
   std::string step;  ///< "Q4_K_M -> Q4_K_S"
-  std::int64_t bytes_freed = 0;      ///< on the limiting device
+  std::int64_t bytes_freed = 0;      ///< on the limiting device; where none limits, on the one that it relieves most
   std::optional<double> decode_ratio;  ///< decode speed after / before
 };
 
@@ -96,8 +96,8 @@ struct Fit {
   std::optional<std::int64_t> max_context, max_concurrency, min_gpus;
   std::string best_quantization;
   /// Knobs that together make everything fit on the devices; leaving one out, or turning it one step less, does not. What hurts least goes first: the cache in
-  /// q8_0; quantizations of 4 bits and more; half the context; fewer sequences; the cache in q4_0 and 3 bits; the rest of the context; any quantization; more
-  /// devices. Knobs of a later group are used only where all of the earlier ones together do not do.
+  /// 8 bits; quantizations of 4 bits and more; half the context; fewer sequences; the cache in 4 bits and quantizations of 3; of 2; the rest of the context; any
+  /// quantization; more devices. Knobs of a later group are used only where all of the earlier ones together do not do.
   std::vector<Change> smallest_change;
   std::vector<Knob> knobs;
 };
@@ -173,6 +173,9 @@ struct EngineRow {
 /// Answers a request. Throws Error: unknown or ambiguous names, values out of range (usage), unreadable files, a model whose geometry is not known.
 /// Thread-safe: the catalog is only read.
 [[nodiscard]] Estimate estimate(const EstimateRequest& request, const Catalog& catalog);
+
+/// "3,1", "24, 12" -> shares of a tensor split. Throws Error (usage).
+[[nodiscard]] std::vector<double> parse_shares(std::string_view text);
 
 /// "planner.estimate/1", one line without spaces between tokens. Unknown numbers are null.
 [[nodiscard]] std::string to_json(const Estimate& answer);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/text.h"
+#include "decision/companions.h"
 #include "decision/session.h"
 #include "planner/error.h"
 
@@ -48,6 +49,7 @@ Fit judge(const Plan& plan, const Deployment& d) {
   Fit fit;
   fit.verdict = plan.verdict;
   fit.gpu_layers = plan.placement.gpu_layers;
+  fit.n_cpu_moe = plan.n_cpu_moe;
   const std::size_t considered = d.devices.empty() ? plan.full_memory.devices.size() : std::min(plan.full_memory.devices.size(), d.devices.size());
   for (std::size_t i = 0; i < considered; ++i) {
     const auto& device = plan.full_memory.devices[i];
@@ -62,52 +64,10 @@ Fit judge(const Plan& plan, const Deployment& d) {
   return fit;
 }
 
-void explain(Estimate& out, const Subject& subject, const Weights& weights, const Deployment& d) {
-  const auto& m = *out.memory;
-  const auto& hp = subject.model->hyperparameters;
-  const auto add = [&](std::string term, std::string device, std::string formula, double value, std::string unit, double low, double high, std::string basis, std::string source) {
-    out.explain.push_back({std::move(term), std::move(device), std::move(formula), value, std::move(unit), low, high, std::move(basis), std::move(source)});
-  };
-  const auto counts = out.model.parameters;
-  const std::string geometry = subject.entry != nullptr && !subject.entry->sources.empty() ? subject.entry->sources.front().url : subject.name;
-  add("parameters", "", fmt::format("sum over {} tensors of the geometry", subject.model->tensors.size()), static_cast<double>(counts.total), "parameters", static_cast<double>(counts.total), static_cast<double>(counts.total), "config", geometry);
-  for (const auto& device : m.devices) {
-    for (const auto& b : device.buffers) {
-      std::string formula;
-      switch (b.component) {
-        case Component::weights: formula = fmt::format("sum of rows / block weights x block bytes over its tensors ({:.3f} bits per weight overall)", weights.stored.bits_per_weight()); break;
-        case Component::kv: formula = fmt::format("{} layers x cells x (K row + V row), {} tokens x {} sequences", out.model.kv_layers, out.workload.context, out.workload.concurrency); break;
-        case Component::recurrent_state: formula = fmt::format("convolution and recurrent state x {} sequences, F32", out.workload.concurrency); break;
-        case Component::compute: formula = fmt::format("largest phase of the graph for {} tokens at once", std::min(out.workload.ubatch, out.workload.context)); break;
-        case Component::output: formula = fmt::format("4 bytes x {} vocabulary x {} sequences", hp.vocab_size, out.workload.concurrency); break;
-        case Component::overhead: formula = "the engine's context, libraries and work space"; break;
-      }
-      std::string source = b.component == Component::weights ? geometry : "docs/methods.md";
-      if (b.component == Component::overhead) {
-        for (const auto& o : d.engine->overheads) {
-          if (o.backend == d.backend) source = o.source.empty() ? o.note : o.source;
-        }
-      }
-      add(b.name, device.name, formula, static_cast<double>(b.bytes), "bytes", static_cast<double>(b.bytes - b.uncertainty_bytes), static_cast<double>(b.bytes + b.uncertainty_bytes), std::string(to_string(b.basis)), source);
-    }
-    if (device.capacity_bytes) {
-      std::string source;
-      for (const auto& instance : d.devices) {
-        if (instance.name == device.name) source = instance.reserve_source;
-      }
-      add("usable memory", device.name, fmt::format("capacity {} - reserve", format_gib(*device.capacity_bytes)), static_cast<double>(*device.usable_bytes), "bytes", static_cast<double>(*device.usable_bytes), static_cast<double>(*device.capacity_bytes), "assumption", source);
-    }
-  }
-  if (out.throughput) {
-    for (const auto& term : out.throughput->terms) add("time per token: " + term.name, term.device, term.formula, term.seconds, "s", term.seconds, term.seconds, out.throughput->basis, term.source);
-    add("decode", "", "1 / sum of the times per token", out.throughput->decode_tokens_per_s, "tokens/s", out.throughput->decode_low, out.throughput->decode_high, out.throughput->basis, "docs/methods.md");
-  }
-}
-
-void rank_quantizations(Estimate& out, const Subject& subject, const Workload& w, const Deployment& d, const EstimateRequest& request, const Catalog& catalog, engine::ComputeMemo& memo) {
+void rank_quantizations(Estimate& out, const Subject& subject, const Workload& w, const Deployment& d, const PlanOptions& options, const Catalog& catalog, engine::ComputeMemo& memo) {
   for (const auto& q : catalog.quantizations_of(*d.engine)) {
-    const auto weights = weigh(*subject.model, *q);
-    const auto plan = make_plan(*subject.model, weights, w, d, {request.gpu_layers, request.n_cpu_moe}, memo);
+    const auto weights = weigh(*subject.model, *q, d.overrides);
+    const auto plan = make_plan(*subject.model, weights, w, d, options, memo);
     QuantizationRow row;
     row.quantization = summarize(subject, *q, weights, catalog);
     row.total_bytes = plan.full_memory.total_bytes();
@@ -124,15 +84,19 @@ void rank_quantizations(Estimate& out, const Subject& subject, const Workload& w
   std::stable_sort(out.quantizations.begin(), out.quantizations.end(), [](const auto& a, const auto& b) { return a.quantization.bits_per_weight < b.quantization.bits_per_weight; });
 }
 
-void rank_devices(Estimate& out, const Subject& subject, const Weights& weights, const Workload& w, const EstimateRequest& request, const Catalog& catalog, engine::ComputeMemo& memo) {
+void rank_devices(Estimate& out, const Subject& subject, const Weights& weights, const Workload& w, const EstimateRequest& request, const Deployment& deployment, const Companions& companions,
+                  const Catalog& catalog, engine::ComputeMemo& memo) {
   for (const auto* device : catalog.devices()) {
     if (!device->memory_bytes) continue;
     auto single = request;
     single.devices = {device->id};
     single.device_count = 1;
+    single.tensor_split.clear();
+    single.override_tensors.clear();
     std::vector<std::string> ignored;
-    const auto d = resolve_deployment(single, catalog, ignored);
-    const auto plan = make_plan(*subject.model, weights, w, d, {std::nullopt, request.n_cpu_moe}, memo);
+    auto d = resolve_deployment(single, catalog, ignored);
+    if (!d.devices.empty()) d.overrides = deployment.overrides;
+    const auto plan = make_plan(*subject.model, weights, w, d, {std::nullopt, request.n_cpu_moe, &companions}, memo);
     DeviceRow row{device->id, device->name, device->vendor, std::string(to_string(device->kind)), {}, device->memory_bytes, plan.full_memory.total_bytes(), std::nullopt, std::nullopt};
     if (device->price) row.price_usd = device->price->value();
     // More than a third to spare leaves room for a longer context or another model beside it.
@@ -153,13 +117,38 @@ void rank_devices(Estimate& out, const Subject& subject, const Weights& weights,
   });
 }
 
+/// The host's part of the weights under the engine's names: mapped from the file, read into memory, or in the order of a CPU kernel.
+void name_host_weights(MemoryEstimate& memory, const Subject& subject, const Weights& weights, const Deployment& d) {
+  if (!is_llama_cpp(*d.engine) || d.unified_memory || memory.devices.empty()) return;
+  auto& buffers = memory.devices.back().buffers;
+  const auto it = std::find_if(buffers.begin(), buffers.end(), [](const Buffer& b) { return b.name == "CPU model"; });
+  if (it == buffers.end()) return;
+  // A back end that has pinned memory keeps the host's part there; matrices then stay in the file's order.
+  const bool pinned = !d.devices.empty() && (d.backend == "cuda" || d.backend == "rocm" || d.backend == "vulkan" || d.backend == "sycl");
+  if (d.mmap) it->name = "CPU_Mapped model";
+  else if (pinned) it->name = d.backend == "cuda" ? "CUDA_Host model" : d.backend == "rocm" ? "ROCm_Host model" : d.backend == "vulkan" ? "Vulkan_Host model" : "SYCL_Host model";
+  if (!d.repack || !d.devices.empty()) return;
+  constexpr std::array<std::string_view, 6> kArm = {"Ampere", "Apple", "AWS", "CIX", "Qualcomm", "Raspberry Pi"};
+  const auto* cpu = d.host.device;
+  const bool arm = cpu != nullptr && std::find(kArm.begin(), kArm.end(), cpu->vendor) != kArm.end();
+  const auto repacked = repacked_bytes(*subject.model, weights.stored, {arm, cpu != nullptr && !arm && cpu->market == "datacenter"});
+  if (repacked.matrices <= 0) return;
+  it->bytes -= repacked.matrices - repacked.tied_copy;
+  const Buffer matrices{"CPU_REPACK model", Component::weights, repacked.matrices, it->basis, 0};
+  const auto at = it - buffers.begin();
+  if (it->bytes <= 0) buffers.erase(it);
+  buffers.insert(buffers.begin() + at, matrices);
+}
+
 }  // namespace
 
 std::string_view to_string(Verdict verdict) { return kVerdicts[static_cast<std::size_t>(verdict)]; }
 
 Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
+  if (text::equal_ignoring_case(request.engine, "all")) return compare_engines(request, catalog);
   Estimate out;
   auto subject = resolve_subject(request.model, catalog);
+  if (text::equal_ignoring_case(request.draft, "mtp")) take_prediction_layers(subject);
   auto deployment = resolve_deployment(request, catalog, out.notes);
   const auto workload = resolve_workload(request, subject, *deployment.engine, out.notes);
   out.notes.insert(out.notes.end(), subject.notes.begin(), subject.notes.end());
@@ -169,22 +158,28 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
   const auto at = request.engine.find('@');
   out.engine_version = at == std::string::npos ? deployment.engine->version : request.engine.substr(at + 1);
   out.backend = deployment.backend;
+  out.machine = deployment.machine;
   engine::ComputeMemo memo;
 
   std::unique_ptr<Quantization> made;
   const Quantization* quantization = nullptr;
-  Quantization of_file;
   if (!request.quantization.empty()) {
     quantization = &catalog.resolve_quantization(request.quantization, made);
-    if (subject.file_bytes) out.notes.push_back("the file brings its own quantization; what was asked for replaces it");
+    if (subject.file_bytes) out.notes.emplace_back("the file brings its own quantization; what was asked for replaces it");
   }
+  const Companions companions(request, subject, quantization, deployment, catalog, out.notes);
+  out.draft = companions.draft_name();
+  out.projector = companions.projector_name();
+  const PlanOptions options{request.gpu_layers, request.n_cpu_moe, companions.empty() ? nullptr : &companions};
+
   if (quantization == nullptr && !subject.file_bytes) {
-    rank_quantizations(out, subject, workload, deployment, request, catalog, memo);
-    if (request.devices.empty()) {
+    if (!request.sweep.empty()) throw Error(ErrorKind::usage, "a sweep needs a quantization");
+    rank_quantizations(out, subject, workload, deployment, options, catalog, memo);
+    if (request.devices.empty() && request.machine.empty()) {
       const auto* usual = catalog.find_quantization("Q4_K_M");
       if (usual != nullptr) {
-        rank_devices(out, subject, weigh(*subject.model, *usual), workload, request, catalog, memo);
-        out.notes.push_back("the ranking of devices is for Q4_K_M");
+        rank_devices(out, subject, weigh(*subject.model, *usual, deployment.overrides), workload, request, deployment, companions, catalog, memo);
+        out.notes.emplace_back("the ranking of devices is for Q4_K_M");
       }
     }
     return out;
@@ -192,7 +187,7 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
 
   Weights weights;
   if (quantization != nullptr) {
-    weights = weigh(*subject.model, *quantization);
+    weights = weigh(*subject.model, *quantization, deployment.overrides);
     out.quantization = summarize(subject, *quantization, weights, catalog);
     const auto& loads = deployment.engine->ecosystems;
     if (!loads.empty() && std::find(loads.begin(), loads.end(), quantization->ecosystem) == loads.end()) {
@@ -200,29 +195,32 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
     }
   } else {
     weights.stored = *subject.file_bytes;
-    weights.map = weight_map(*subject.model, weights.stored);
+    weights.map = weight_map(*subject.model, weights.stored, deployment.overrides);
     weights.basis = Basis::file;
     out.quantization = QuantizationSummary{subject.file_quantization, weights.stored.bits_per_weight(), subject.file_size_bytes, weights.stored.tensor_bytes};
   }
 
-  const PlanOptions options{request.gpu_layers, request.n_cpu_moe};
   auto plan = make_plan(*subject.model, weights, workload, deployment, options, memo);
   out.memory = plan.memory;
   out.fit = judge(plan, deployment);
   std::string reason;
-  if (!request.devices.empty()) {
+  if (!request.devices.empty() || !request.machine.empty()) {
     out.throughput = estimate_throughput(*subject.model, weights.map, workload, deployment, plan.placement, catalog, reason);
     if (!reason.empty()) out.notes.push_back("no speed: " + reason);
-    if (out.fit->verdict == Verdict::no && out.throughput) out.notes.push_back("it does not fit: the speed is what the device would reach if it did");
-    if (request.solve) {
-      solve(*out.fit, subject, weights, quantization, workload, deployment, options, out.throughput.has_value(), catalog, memo);
-    }
-  } else {
-    rank_devices(out, subject, weights, workload, request, catalog, memo);
+    if (out.fit->verdict == Verdict::no && out.throughput) out.notes.emplace_back("it does not fit: the speed is what the device would reach if it did");
+    if (request.solve) solve(*out.fit, subject, weights, quantization, workload, deployment, options, plan, out.throughput, catalog, memo);
+  } else if (request.sweep.empty()) {
+    rank_devices(out, subject, weights, workload, request, deployment, companions, catalog, memo);
+  }
+  if (!request.sweep.empty()) {
+    out.sweep = sweep(request.sweep, subject, weights, workload, deployment, options, catalog, memo);
+    out.sweep_axis = request.sweep;
   }
   if (plan.verdict == Verdict::offload && !deployment.host.capacity_bytes) {
     out.notes.push_back(fmt::format("{} lie on the host, whose memory is not known", format_gib(out.memory->devices.back().total_bytes())));
   }
+  name_host_weights(*out.memory, subject, weights, deployment);
+  out.advice = advice(out);
   if (request.explain) explain(out, subject, weights, deployment);
   return out;
 }

@@ -47,7 +47,7 @@ void write_memory(JsonWriter& j, const MemoryEstimate& m) {
 void write_fit(JsonWriter& j, const Fit& f) {
   j.begin_object().field("verdict", to_string(f.verdict)).field("shortfall_bytes", f.shortfall_bytes);
   j.key("limiting_device").text_or_null(f.limiting_device).key("limiting_term").text_or_null(f.limiting_term);
-  j.field("max_context", f.max_context).field("max_concurrency", f.max_concurrency).field("gpu_layers", f.gpu_layers).field("min_gpus", f.min_gpus);
+  j.field("max_context", f.max_context).field("max_concurrency", f.max_concurrency).field("gpu_layers", f.gpu_layers).field("n_cpu_moe", f.n_cpu_moe).field("min_gpus", f.min_gpus);
   j.key("best_quant").text_or_null(f.best_quantization);
   const bool solved = f.max_context.has_value();
   j.key("smallest_change");
@@ -83,8 +83,34 @@ void write_throughput(JsonWriter& j, const Throughput& t) {
 
 }  // namespace
 
-std::string to_json(const Estimate& a) {
-  JsonWriter j;
+namespace {
+
+void write_sweep(JsonWriter& j, const Estimate& a) {
+  j.key("sweep").begin_object().field("axis", a.sweep_axis).key("points").begin_array();
+  const auto known = [](const std::optional<double>& v) { return v ? std::optional(rounded(*v)) : std::nullopt; };
+  for (const auto& p : a.sweep) {
+    j.begin_object().field(a.sweep_axis, p.at).field("total_bytes", p.total_bytes).field("kv_cache_bytes", p.kv_bytes).field("compute_bytes", p.compute_bytes).field("fit", to_string(p.verdict));
+    j.field("decode_tokens_per_s", known(p.decode_tokens_per_s)).field("aggregate_decode_tokens_per_s", known(p.aggregate_decode_tokens_per_s));
+    j.field("prefill_tokens_per_s", known(p.prefill_tokens_per_s)).field("time_to_first_token_s", known(p.time_to_first_token_s)).end_object();
+  }
+  j.end_array().end_object();
+}
+
+void write_estimate(JsonWriter& j, const Estimate& a, std::string_view difference);
+
+void write_engines(JsonWriter& j, const Estimate& a) {
+  j.key("engines").begin_array();
+  for (const auto& row : a.engines) {
+    if (row.error.empty()) {
+      write_estimate(j, row.answer, row.difference);
+      continue;
+    }
+    j.begin_object().key("engine").begin_object().field("name", row.id).end_object().field("error", row.error).end_object();
+  }
+  j.end_array();
+}
+
+void write_estimate(JsonWriter& j, const Estimate& a, std::string_view difference) {
   j.begin_object().field("schema", "planner.estimate/1");
   j.key("model").begin_object();
   j.key("id").text_or_null(a.model.id).field("name", a.model.name).key("hf_id").text_or_null(a.model.hf_id).field("architecture", a.model.architecture);
@@ -107,7 +133,15 @@ std::string to_json(const Estimate& a) {
   j.field("concurrency", w.concurrency).field("batch", w.batch).field("ubatch", w.ubatch);
   j.field("kv_type_k", lower_name(w.kv_type_k)).field("kv_type_v", lower_name(w.kv_type_v)).field("flash_attn", w.flash_attention != FlashAttention::off);
   j.field("swa_full", w.swa_full).field("kv_unified", w.kv_unified);
-  j.field("outputs", w.outputs > 0 ? w.outputs : w.concurrency).end_object();
+  j.field("outputs", w.outputs > 0 ? w.outputs : w.concurrency * (1 + w.draft_tokens));
+  if (w.draft_tokens > 0) j.field("draft_tokens", w.draft_tokens).field("acceptance", w.acceptance);
+  if (w.max_num_seqs > 0) j.field("max_num_seqs", w.max_num_seqs);
+  if (w.max_batched_tokens > 0) j.field("max_batched_tokens", w.max_batched_tokens);
+  if (w.block_size > 0) j.field("block_size", w.block_size);
+  j.end_object();
+  if (!a.draft.empty()) j.field("draft", a.draft);
+  if (!a.projector.empty()) j.field("projector", a.projector);
+  if (!a.machine.empty()) j.field("machine", a.machine);
   j.key("engine").begin_object().field("name", a.engine).key("version").text_or_null(a.engine_version).field("backend", a.backend).end_object();
 
   j.key("memory");
@@ -138,6 +172,10 @@ std::string to_json(const Estimate& a) {
     }
     j.end_array();
   }
+  if (!a.sweep.empty()) write_sweep(j, a);
+  if (!a.engines.empty()) write_engines(j, a);
+  if (!difference.empty()) j.field("difference", difference);
+  j.key("advice").text_or_null(a.advice);
   j.key("notes").begin_array();
   for (const auto& note : a.notes) j.value(note);
   j.end_array().key("explain").begin_array();
@@ -146,6 +184,13 @@ std::string to_json(const Estimate& a) {
     j.field("low", e.low).field("high", e.high).field("basis", e.basis).key("source").text_or_null(e.source).end_object();
   }
   j.end_array().end_object();
+}
+
+}  // namespace
+
+std::string to_json(const Estimate& answer) {
+  JsonWriter j;
+  write_estimate(j, answer, {});
   return j.take();
 }
 
@@ -187,6 +232,21 @@ class RequestReader {
     if (const auto* v = take(key)) {
       if (!v->is_number()) fail(key, *v, "a number");
       into = v->get<double>();
+    }
+  }
+  /// A list of numbers, or text with commas between them.
+  void numbers(const char* key, std::vector<double>& into) {
+    const auto* v = take(key);
+    if (v == nullptr) return;
+    if (v->is_string()) {
+      into = parse_shares(v->get<std::string>());
+      return;
+    }
+    if (!v->is_array()) fail(key, *v, "a list of numbers");
+    into.clear();
+    for (const auto& item : *v) {
+      if (!item.is_number()) fail(key, item, "a number");
+      into.push_back(item.get<double>());
     }
   }
   void boolean(const char* key, bool& into) {
@@ -236,6 +296,7 @@ EstimateRequest request_from_json(std::string_view json_text) {
   f.text("quant", r.quantization);
   f.texts("gpu", r.devices);
   f.integer("gpus", r.device_count);
+  f.text("machine", r.machine);
   f.text("engine", r.engine);
   f.text("backend", r.backend);
   f.integer("context", r.context);
@@ -264,6 +325,22 @@ EstimateRequest request_from_json(std::string_view json_text) {
     r.gpu_layers = v->get<std::int64_t>();
   }
   f.integer("n_cpu_moe", r.n_cpu_moe);
+  f.texts("override_tensor", r.override_tensors);
+  f.text("split", r.split);
+  f.numbers("tensor_split", r.tensor_split);
+  f.boolean("mmap", r.mmap);
+  f.boolean("repack", r.repack);
+  f.text("draft", r.draft);
+  f.text("draft_quant", r.draft_quantization);
+  f.integer("draft_tokens", r.draft_tokens);
+  f.number("acceptance", r.acceptance);
+  f.text("mmproj", r.mmproj);
+  f.integer("tensor_parallel", r.tensor_parallel);
+  f.integer("pipeline_parallel", r.pipeline_parallel);
+  f.integer("max_num_seqs", r.max_num_seqs);
+  f.integer("max_batched_tokens", r.max_batched_tokens);
+  f.integer("block_size", r.block_size);
+  f.text("sweep", r.sweep);
   if (const auto* v = f.take("reserve")) {
     if (v->is_number_integer()) r.reserve_bytes = v->get<std::int64_t>();
     else if (v->is_string()) r.reserve_bytes = parse_bytes(v->get<std::string>());

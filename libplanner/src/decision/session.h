@@ -12,6 +12,11 @@
 
 namespace planner::decision {
 
+class Companions;
+
+/// Whether an engine places layers by llama.cpp's rules.
+[[nodiscard]] bool is_llama_cpp(const Engine& engine);
+
 /// The model that a request speaks of: from the catalog or from a file.
 struct Subject {
   const ModelEntry* entry = nullptr;    ///< null: from a file
@@ -24,8 +29,12 @@ struct Subject {
   std::vector<std::string> notes;
 };
 [[nodiscard]] Subject resolve_subject(const std::string& typed, const Catalog& catalog);
+/// For drafts by multi-token-prediction layers: takes them into the model's file, with a note, where converted files leave them out.
+void take_prediction_layers(Subject& subject);
+/// The context that the model is made for; 0: not known.
+[[nodiscard]] std::int64_t context_limit(const Subject& subject);
 
-/// Devices, host, engine and back end of a request. `count` overrides request.device_count.
+/// Devices, host, engine and back end of a request.
 [[nodiscard]] Deployment resolve_deployment(const EstimateRequest& request, const Catalog& catalog, std::vector<std::string>& notes);
 [[nodiscard]] Workload resolve_workload(const EstimateRequest& request, const Subject& subject, const Engine& engine, std::vector<std::string>& notes);
 
@@ -35,11 +44,12 @@ struct Weights {
   WeightMap map;
   Basis basis = Basis::config;
 };
-[[nodiscard]] Weights weigh(const Model& model, const Quantization& quantization);
+[[nodiscard]] Weights weigh(const Model& model, const Quantization& quantization, const std::vector<TensorOverride>& overrides = {});
 
 /// Placement that the engine would take: all on the devices where that fits, else as much as fits (routed experts leave first).
 struct Plan {
   Placement placement;
+  std::int64_t n_cpu_moe = 0;   ///< layers, from the first on, whose experts lie on the host
   MemoryEstimate memory;        ///< of the placement
   MemoryEstimate full_memory;   ///< with everything on the devices
   Verdict verdict = Verdict::fits;
@@ -47,16 +57,42 @@ struct Plan {
 struct PlanOptions {
   std::optional<std::int64_t> gpu_layers;
   std::int64_t n_cpu_moe = 0;
+  const Companions* companions = nullptr;  ///< loaded beside the model; null: nothing
 };
+/// Layers that can lie on devices, the output and prediction layers behind the model proper included: llama.cpp's -ngl of everything.
+[[nodiscard]] std::int64_t all_layers(const Model& model);
+[[nodiscard]] Placement placement_for(const Model& model, const Deployment& deployment, std::int64_t gpu_layers, std::int64_t n_cpu_moe);
+/// Memory of a placement, companions included.
+[[nodiscard]] MemoryEstimate memory_of(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const Placement& placement,
+                                       const PlanOptions& options, engine::ComputeMemo& memo);
 [[nodiscard]] Plan make_plan(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
                              engine::ComputeMemo& memo);
 
+/// Bytes that the fullest place has left, what a pool does not need included; negative: what is missing there.
+[[nodiscard]] std::int64_t margin_of(const MemoryEstimate& memory);
+/// What is left with as little as possible on the devices; negative where make_plan would find no placement that fits.
+[[nodiscard]] std::int64_t offload_margin(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
+                                          engine::ComputeMemo& memo);
+
 /// Whether everything fits on the devices alone.
-[[nodiscard]] bool fits_whole(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, std::int64_t n_cpu_moe,
+[[nodiscard]] bool fits_whole(const Model& model, const Weights& weights, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
                               engine::ComputeMemo& memo);
 
 /// Fills the solved fields of `fit`: largest context and concurrency, best quantization, fewest devices, smallest change, knobs. Nothing where no device has a limit.
 void solve(Fit& fit, const Subject& subject, const Weights& weights, const Quantization* quantization, const Workload& workload, const Deployment& deployment, const PlanOptions& options,
-           bool with_speed, const Catalog& catalog, engine::ComputeMemo& memo);
+           const Plan& plan, const std::optional<Throughput>& speed, const Catalog& catalog, engine::ComputeMemo& memo);
+
+/// Points along one axis of the workload.
+[[nodiscard]] std::vector<SweepPoint> sweep(const std::string& axis, const Subject& subject, const Weights& weights, const Workload& workload, const Deployment& deployment,
+                                            const PlanOptions& options, const Catalog& catalog, engine::ComputeMemo& memo);
+
+/// The same question to every engine.
+[[nodiscard]] Estimate compare_engines(const EstimateRequest& request, const Catalog& catalog);
+
+/// What dominates the memory and what to change first, in one line.
+[[nodiscard]] std::string advice(const Estimate& answer);
+
+/// Fills Estimate::explain.
+void explain(Estimate& out, const Subject& subject, const Weights& weights, const Deployment& deployment);
 
 }  // namespace planner::decision

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <span>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -197,6 +198,16 @@ bool moves_weights(const DevicePlan& plan) {
                                    std::find(plan.experts_on_host.begin(), plan.experts_on_host.end(), true) != plan.experts_on_host.end());
 }
 
+/// Whether two plans have parts of the same kinds in the same kinds of places.
+bool are_similar(const DevicePlan& a, const DevicePlan& b) {
+  const auto kinds = [](const DevicePlan& p) {
+    const auto on_host = std::count(p.layers.begin(), p.layers.end(), p.host());
+    return std::tuple(p.accelerators, p.output, p.copies, p.moves_operations, p.pins_norms, p.caches_on_host, p.quantized_attention, p.device_alignment, on_host > 0,
+                      on_host == static_cast<std::ptrdiff_t>(p.layers.size()), std::find(p.experts_on_host.begin(), p.experts_on_host.end(), true) != p.experts_on_host.end());
+  };
+  return kinds(a) == kinds(b);
+}
+
 /// With few repetitions of layers if that is enough, which `lay_out` says, and as many as `otherwise` if not.
 template <typename LayOut>
 void lay_out_enough(bool& takes_turns, Shortening::Copies first, Shortening::Copies otherwise, LayOut lay_out) {
@@ -286,6 +297,10 @@ std::int64_t ComputeMemo::bytes(const Model& model, const GraphOptions& options)
 const std::vector<std::int64_t>& ComputeMemo::bytes(const Model& model, const GraphOptions& options, const DevicePlan& plan, std::span<const std::int64_t> tensor_bytes,
                                                     std::int64_t stored) {
   if (!moves_weights(plan)) stored = 0;
+  if (similar_will_do) {
+    const auto similar = std::find_if(plans_.begin(), plans_.end(), [&](const PlanEntry& e) { return e.options == options && are_similar(e.plan, plan); });
+    if (similar != plans_.end()) return similar->bytes;
+  }
   const auto it = std::find_if(plans_.begin(), plans_.end(), [&](const PlanEntry& e) { return e.stored == stored && e.options == options && e.plan == plan; });
   if (it != plans_.end()) return it->bytes;
   return plans_.emplace_back(PlanEntry{options, plan, stored, compute_buffers_bytes(model, options, plan, tensor_bytes)}).bytes;

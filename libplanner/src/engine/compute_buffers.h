@@ -86,6 +86,9 @@ class ComputeMemo {
   /// `stored` tells files apart whose weights may be copied: their size will do. Nothing of a plan that leaves all weights on accelerators depends on it.
   [[nodiscard]] const std::vector<std::int64_t>& bytes(const Model& model, const GraphOptions& options, const DevicePlan& plan,
                                                        std::span<const std::int64_t> tensor_bytes, std::int64_t stored);
+  /// Takes what was laid out for another share of the same kinds of places (some layers on the host, some experts there): a search narrows down with it and counts
+  /// exactly at its end.
+  bool similar_will_do = false;
 
  private:
   struct PlanEntry {

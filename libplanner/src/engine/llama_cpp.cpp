@@ -149,7 +149,7 @@ GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheC
   // The older generation lays out one sequence, with logits for every token.
   const bool older = rules.generation == Generation::b4748;
   o.sequences = older ? 1 : w.concurrency;
-  o.outputs = older ? o.tokens : std::min(o.tokens, w.outputs > 0 ? w.outputs : w.concurrency);
+  o.outputs = older ? o.tokens : std::min(o.tokens, w.outputs > 0 ? w.outputs : w.concurrency * (1 + w.draft_tokens));
   o.cells = cells.full;
   o.streams = cells.streams;
   const auto window = widest(model).window;
@@ -166,7 +166,7 @@ GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheC
 }
 
 int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement, const Model& model) {
-  const bool whole = placement.gpu_layers > model.hyperparameters.n_layers;
+  const bool whole = placement.gpu_layers > model.hyperparameters.n_layers + (model.file_holds_mtp ? model.hyperparameters.n_mtp_layers : 0);
   const bool by_hand = std::find(placement.experts_on_host.begin(), placement.experts_on_host.end(), true) != placement.experts_on_host.end();
   const bool has_events = deployment.backend == "cuda" || deployment.backend == "rocm";
   return deployment.devices.size() > 1 && whole && w.kv_offload && (!by_hand || rules.copies_with_overrides) && has_events ? rules.copies : 1;

@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "core/json_writer.h"
 #include "core/text.h"
 #include "import/gguf_reader.h"
+#include "import/text_file.h"
 #include "planner/error.h"
 
 namespace planner {
@@ -21,21 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kLargestConfig = 16U << 20;
 /// Lists with an entry per layer are shown, vocabularies are not.
 constexpr std::size_t kLongestArray = 256;
-
-std::string read_config_file(const fs::path& path) {
-  std::error_code status;
-  const auto size = fs::file_size(path, status);
-  if (status) throw Error(ErrorKind::invalid_file, printable_path(path) + ": cannot be read: " + status.message());
-  if (size > kLargestConfig) throw Error(ErrorKind::invalid_file, printable_path(path) + ": larger than any config.json (16 MiB)");
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream content;
-  content << in.rdbuf();
-  if (!in) throw Error(ErrorKind::invalid_file, printable_path(path) + ": cannot be read");
-  return content.str();
-}
 
 /// Text of the key; empty where it is absent or no text.
 std::string text_of(const GgufFile& file, std::string_view key) {
@@ -252,7 +238,7 @@ Inspection inspect(const fs::path& given) {
   if (fs::is_directory(in.path, status)) in.path /= "config.json";
   if (!fs::exists(in.path, status)) throw Error(ErrorKind::invalid_file, printable_path(in.path) + ": no such file");
   if (text::equal_ignoring_case(in.path.extension().string(), ".json")) {
-    in.config_json = read_config_file(in.path);
+    in.config_json = read_text_file(in.path, kLargestConfig, "config.json");
     in.model = build_model(hyperparameters_from_config(in.config_json, printable_path(in.path)));
     in.architecture = in.model->hyperparameters.architecture;
     in.parameters_total = in.model->parameters().total;

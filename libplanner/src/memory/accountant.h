@@ -1,6 +1,7 @@
 // What the engines' rules write their buffers into. One file per kind of engine holds the rules: llama_cpp.cpp, servers.cpp, one_process.cpp.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "planner/memory.h"
@@ -40,6 +41,11 @@ class Accountant {
   MemoryEstimate out_;
 };
 
+/// Name of the i-th device's buffers as the engine prints it: "CUDA0", "Metal", "Vulkan1"; "CPU" for the host.
+[[nodiscard]] std::string buffer_prefix(const Deployment& deployment, int index);
+
+/// The context of multi-token-prediction layers that draft: weights, cache, graph.
+void account_mtp(Accountant& a);
 /// Layers and experts on devices or host by llama.cpp's rules.
 void account_llama_cpp(Accountant& a);
 /// Ranks with a KV pool in what a fraction of the device leaves: vLLM, SGLang, TensorRT-LLM.

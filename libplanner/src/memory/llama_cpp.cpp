@@ -1,5 +1,6 @@
 // llama.cpp and what is built on it: buffers per device for weights, cache, state, graph and logits.
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "engine/allocation.h"
@@ -20,9 +21,9 @@ class LlamaCpp {
     // Tables that are looked up stay on the host; a tied table is copied to where it is multiplied.
     slot(kHost) += weights_.token_embedding + weights_.other_tables;
     if (weights_.tied && p_.output != kHost && !d_.unified_memory) slot(p_.output) += weights_.token_embedding;
-    slot(p_.output) += weights_.output;
+    dense(p_.output, weights_.output, slot);
     for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
-      slot(p_.layer[i]) += weights_.layers[i].dense;
+      dense(p_.layer[i], weights_.layers[i].dense, slot);
       slot(p_.experts_on_host[i] ? kHost : p_.layer[i]) += weights_.layers[i].experts;
     }
     for (const auto& p : weights_.pinned) slot(p.device) += p.dense + p.experts + p.tables;
@@ -48,6 +49,24 @@ class LlamaCpp {
   }
 
  private:
+  /// What is multiplied of a layer: where the layer lies, or with its rows over all devices.
+  template <typename Slot>
+  void dense(int device, std::int64_t bytes, const Slot& slot) const {
+    if (d_.split != SplitMode::row || device == kHost || d_.devices.size() < 2) {
+      slot(device) += bytes;
+      return;
+    }
+    const auto shares = device_shares(d_);
+    const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+    std::int64_t left = bytes;
+    for (int i = 0; i + 1 < static_cast<int>(shares.size()); ++i) {
+      const auto part = static_cast<std::int64_t>(static_cast<double>(bytes) * shares[static_cast<std::size_t>(i)] / sum);
+      slot(i) += part;
+      left -= part;
+    }
+    slot(static_cast<int>(shares.size()) - 1) += left;
+  }
+
   /// Compute buffers, to the byte where the family's graph was laid out after the engine's source and the version's rules are known.
   void compute(const engine::LlamaRules& rules, const engine::GraphOptions& graph) {
     constexpr double kUnknownFamily = 0.3;
@@ -56,7 +75,9 @@ class LlamaCpp {
     const auto is_host = [](int device) { return device == kHost; };
     const bool host_alone = d_.devices.empty() || (d_.backend == "cpu");
     const double wrapped = d_.engine->id == "llama.cpp" ? 0 : kOtherVersion;
-    const double share = std::max({engine::graph_is_known(model_) ? 0.0 : kUnknownFamily, host_alone ? 0.0 : kDevices, wrapped});
+    constexpr double kPlacedByHand = 0.3;  // the scheduler's copies for single tensors are not followed
+    const bool by_hand = !weights_.pinned.empty() || d_.split == SplitMode::row;
+    const double share = std::max({engine::graph_is_known(model_) ? 0.0 : kUnknownFamily, host_alone ? 0.0 : by_hand ? kPlacedByHand : kDevices, wrapped});
     const auto put = [&](int device, std::int64_t bytes) { a_.add(device, "compute", Component::compute, bytes, Basis::rule, static_cast<std::int64_t>(share * static_cast<double>(bytes))); };
     auto* memo = a_.question().memo;
     if (host_alone) {
@@ -68,6 +89,9 @@ class LlamaCpp {
     const auto place = [&](int device) { return is_host(device) ? plan.host() : device; };
     for (const int device : p_.layer) plan.layers.push_back(place(device));
     plan.experts_on_host = p_.experts_on_host;
+    for (const auto& p : weights_.pinned) {
+      if (p.layer >= 0 && p.device == kHost && p.experts > 0) plan.experts_on_host[static_cast<std::size_t>(p.layer)] = true;
+    }
     plan.output = place(p_.output);
     plan.caches_on_host = !w_.kv_offload;
     plan.pins_norms = p_.gpu_layers > model_.hyperparameters.n_layers || graph.tokens < 32;
@@ -111,6 +135,9 @@ class LlamaCpp {
 
 }  // namespace
 
-void account_llama_cpp(Accountant& a) { LlamaCpp(a).run(); }
+void account_llama_cpp(Accountant& a) {
+  LlamaCpp(a).run();
+  if (a.question().workload.draft_by_mtp) account_mtp(a);
+}
 
 }  // namespace planner::memory

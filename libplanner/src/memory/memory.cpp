@@ -12,18 +12,6 @@ namespace {
 constexpr std::array<std::string_view, 6> kComponents = {"weights", "kv", "recurrent_state", "compute", "output", "overhead"};
 constexpr std::array<std::string_view, 4> kBases = {"file", "config", "rule", "assumption"};
 
-/// A device's buffer as the engine prints it: "CUDA0 KV", "Metal KV", "Vulkan1 compute", "CPU model".
-std::string buffer_name(const Deployment& d, int index, std::string_view what) {
-  struct Prefix {
-    std::string_view backend, text;
-  };
-  constexpr std::array<Prefix, 5> kPrefixes = {{{"cuda", "CUDA"}, {"metal", "Metal"}, {"rocm", "ROCm"}, {"vulkan", "Vulkan"}, {"sycl", "SYCL"}}};
-  const auto* prefix = std::find_if(kPrefixes.begin(), kPrefixes.end(), [&](const Prefix& p) { return p.backend == d.backend; });
-  std::string name(index == kHost ? "CPU" : prefix == kPrefixes.end() ? "GPU" : prefix->text);
-  if (index != kHost && d.backend != "metal") name += std::to_string(index);
-  return name.append(1, ' ').append(what);
-}
-
 void add_overhead(memory::Accountant& a, int device, std::string_view what, const EngineOverhead& o) {
   a.add(device, what, Component::overhead, o.bytes, o.measured ? Basis::rule : Basis::assumption, std::max(o.bytes - o.low, o.high - o.bytes));
 }
@@ -31,6 +19,17 @@ void add_overhead(memory::Accountant& a, int device, std::string_view what, cons
 }  // namespace
 
 namespace memory {
+
+std::string buffer_prefix(const Deployment& d, int index) {
+  struct Prefix {
+    std::string_view backend, text;
+  };
+  constexpr std::array<Prefix, 5> kPrefixes = {{{"cuda", "CUDA"}, {"metal", "Metal"}, {"rocm", "ROCm"}, {"vulkan", "Vulkan"}, {"sycl", "SYCL"}}};
+  const auto* prefix = std::find_if(kPrefixes.begin(), kPrefixes.end(), [&](const Prefix& p) { return p.backend == d.backend; });
+  std::string name(index == kHost ? "CPU" : prefix == kPrefixes.end() ? "GPU" : prefix->text);
+  if (index != kHost && d.backend != "metal") name += std::to_string(index);
+  return name;
+}
 
 Accountant::Accountant(const Question& question) : q_(question) {
   const auto& d = q_.deployment;
@@ -45,7 +44,7 @@ DeviceMemory& Accountant::at(int index) {
 }
 
 void Accountant::add(int device, std::string_view what, Component component, std::int64_t bytes, Basis basis, std::int64_t uncertainty) {
-  if (bytes > 0) at(device).buffers.push_back({buffer_name(q_.deployment, device, what), component, bytes, basis, uncertainty});
+  if (bytes > 0) at(device).buffers.push_back({buffer_prefix(q_.deployment, device).append(1, ' ').append(what), component, bytes, basis, uncertainty});
 }
 
 const EngineOverhead* Accountant::overhead() const {
