@@ -45,6 +45,7 @@ struct Command {
 #ifdef PLANNER_HAS_RUNTIME
 [[nodiscard]] Command add_run(CLI::App& program);
 [[nodiscard]] Command add_tokenize(CLI::App& program);
+[[nodiscard]] Command add_synth(CLI::App& program);
 #endif
 
 }  // namespace planner::cli

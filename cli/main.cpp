@@ -34,7 +34,7 @@ Status run(int argc, char** argv) {
       cli::add_quants(program),   cli::add_engines(program), cli::add_show(program),   cli::add_inspect(program),
       cli::add_check(program),
 #ifdef PLANNER_HAS_RUNTIME
-      cli::add_run(program),      cli::add_tokenize(program),
+      cli::add_run(program),      cli::add_tokenize(program), cli::add_synth(program),
 #endif
   };
   try {
