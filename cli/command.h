@@ -43,6 +43,7 @@ struct Command {
 [[nodiscard]] Command add_inspect(CLI::App& program);
 [[nodiscard]] Command add_check(CLI::App& program);
 #ifdef PLANNER_HAS_RUNTIME
+[[nodiscard]] Command add_bench(CLI::App& program);
 [[nodiscard]] Command add_run(CLI::App& program);
 [[nodiscard]] Command add_tokenize(CLI::App& program);
 [[nodiscard]] Command add_synth(CLI::App& program);

@@ -62,6 +62,11 @@ class Session {
   /// Throws as append(); a sequence may be named once only (usage).
   std::span<const float> append_each(std::span<const SequenceToken> tokens);
 
+  /// Takes a sequence back to its first `length` tokens, which are then as if nothing had followed. False where that cannot be: layers with a
+  /// window have overwritten what they would need; the sequence is then as it was. Throws Error (usage) for a length that it does not have.
+  [[nodiscard]] bool rewind(std::int64_t sequence, std::int64_t length);
+  /// Bytes of the cache that decoding one token of a sequence of `length` tokens reads.
+  [[nodiscard]] std::int64_t kv_bytes_per_token(std::int64_t length) const;
   /// Forgets a sequence.
   void clear(std::int64_t sequence = 0);
   /// Makes `to` a copy of `from`: one prompt, several answers.

@@ -65,7 +65,8 @@ struct Session::Impl {
         plan(m, options),
         cache(weights, plan.context, plan.n_sequences, plan.ubatch, plan.keys, plan.values),
         step(weights, plan.context, plan.ubatch, p, plan.path),
-        lengths(static_cast<std::size_t>(plan.n_sequences), 0) {}
+        lengths(static_cast<std::size_t>(plan.n_sequences), 0),
+        written(lengths) {}
 
   std::size_t checked(std::int64_t sequence) const {
     if (sequence < 0 || sequence >= plan.n_sequences) refuse("sequence " + std::to_string(sequence) + " of " + std::to_string(plan.n_sequences));
@@ -97,6 +98,7 @@ struct Session::Impl {
   KvCache cache;
   Step step;
   std::vector<std::int64_t> lengths;
+  std::vector<std::int64_t> written;  // per sequence: positions that were ever written since it was cleared
   std::vector<BatchToken> batch;
   std::vector<std::int64_t> wanted;
   std::vector<float> logits;
@@ -140,6 +142,8 @@ std::span<const float> Session::append(std::int64_t sequence, std::span<const To
     const auto row = std::max<std::int64_t>(0, at - (n - n_logits));
     s.step.run(s.batch, s.wanted, s.cache, s.logits.data() + row * vocab);
     length += count;
+    auto& written = s.written[static_cast<std::size_t>(sequence)];
+    written = std::max(written, length);
   }
   try {
     s.check_logits();
@@ -166,17 +170,48 @@ std::span<const float> Session::append_each(std::span<const SequenceToken> token
   std::iota(s.wanted.begin(), s.wanted.end(), 0);
   if (!tokens.empty()) s.step.run(s.batch, s.wanted, s.cache, s.logits.data());
   s.check_logits();
-  for (const auto& t : tokens) ++s.lengths[static_cast<std::size_t>(t.sequence)];
+  for (const auto& t : tokens) {
+    const auto i = static_cast<std::size_t>(t.sequence);
+    s.written[i] = std::max(s.written[i], ++s.lengths[i]);
+  }
   return s.logits;
 }
 
-void Session::clear(std::int64_t sequence) { impl_->lengths[impl_->checked(sequence)] = 0; }
+bool Session::rewind(std::int64_t sequence, std::int64_t length) {
+  auto& s = *impl_;
+  const auto i = s.checked(sequence);
+  if (length < 0 || length > s.lengths[i]) refuse("back to " + std::to_string(length) + " tokens of " + std::to_string(s.lengths[i]));
+  for (std::size_t layer = 0; layer < s.weights.layers.size(); ++layer) {
+    // The next token sees window - 1 earlier ones; the ring holds the last `capacity` positions that were written.
+    const auto window = s.weights.layers[layer].window;
+    if (window > 0 && std::max<std::int64_t>(0, length - window + 1) < s.written[i] - s.cache.capacity(layer)) return false;
+  }
+  s.lengths[i] = length;
+  if (length == 0) s.written[i] = 0;
+  return true;
+}
+
+std::int64_t Session::kv_bytes_per_token(std::int64_t length) const {
+  const auto& p = impl_->plan;
+  std::int64_t bytes = 0;
+  for (const auto& layer : impl_->weights.layers) {
+    const auto seen = layer.window > 0 ? std::min(length, layer.window) : length;
+    bytes += seen * layer.n_kv_heads * (cache_row_bytes(p.keys, layer.head_dim) + (layer.values_in_keys ? 0 : cache_row_bytes(p.values, layer.head_dim_v)));
+  }
+  return bytes;
+}
+
+void Session::clear(std::int64_t sequence) {
+  const auto i = impl_->checked(sequence);
+  impl_->lengths[i] = impl_->written[i] = 0;
+}
 
 void Session::copy(std::int64_t from, std::int64_t to) {
   const auto a = impl_->checked(from), b = impl_->checked(to);
   if (a == b) return;
   impl_->cache.copy(from, to);
   impl_->lengths[b] = impl_->lengths[a];
+  impl_->written[b] = impl_->written[a];
 }
 
 }  // namespace planner::runtime

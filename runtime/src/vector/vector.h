@@ -43,9 +43,12 @@ struct AttentionBlock {
 inline constexpr std::int64_t kAttentionChunk = 32;   // positions at a time
 inline constexpr std::int64_t kAttentionTokens = 16;  // tokens of a block at most
 
-/// Values of scratch memory that attend() needs.
+inline constexpr std::int64_t kAttentionPadding = 16;  // rows are padded to a multiple of so many values
+
+/// Values of scratch memory that attend() needs: a chunk of rows, and as many queries.
 [[nodiscard]] constexpr std::int64_t attention_scratch(std::int64_t head_dim, std::int64_t head_dim_v) {
-  return kAttentionChunk * (head_dim > head_dim_v ? head_dim : head_dim_v) + kAttentionChunk;
+  const std::int64_t widest = head_dim > head_dim_v ? head_dim : head_dim_v;
+  return 2 * kAttentionChunk * ((widest + kAttentionPadding - 1) / kAttentionPadding * kAttentionPadding);
 }
 
 struct VectorKernels {
