@@ -6,18 +6,21 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 
 #include "command.h"
 #include "planner/error.h"
 #include "progress.h"
 #include "runtime/measurement.h"
+#include "runtime/synth.h"
 
 namespace planner::cli {
 namespace {
 
 struct Options {
   CommonOptions common;
-  std::string file;
+  std::string file, model, quantization;
   std::vector<std::int64_t> prompts, gens;
   std::vector<std::int64_t> depths{0};
   std::vector<std::string> pairs;
@@ -32,6 +35,36 @@ FormatId format_of(const std::string& name) {
   const auto* format = find_tensor_format(name);
   if (format == nullptr) throw Error(ErrorKind::usage, "KV cache type '" + name + "' is not known, expected f32, f16 or q8_0");
   return format->id;
+}
+
+std::filesystem::path cache_folder() {
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != '\0') return std::filesystem::path(xdg) / "planner";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return std::filesystem::path(home) / ".cache" / "planner";
+  return std::filesystem::temp_directory_path() / "planner";
+}
+
+/// The file to measure; a synthetic one is written on the way, once.
+std::filesystem::path model_file(const Options& o) {
+  if (o.file.empty() == o.model.empty()) throw Error(ErrorKind::usage, "give a file (-m FILE), or a model and its quantization (--model M --quant Q)");
+  if (!o.file.empty()) return o.file;
+  if (std::filesystem::is_regular_file(o.model)) return o.model;
+  if (o.quantization.empty()) throw Error(ErrorKind::usage, "--model needs --quant");
+  const auto& catalog = catalog_for(o.common);
+  const auto& model = catalog.resolve_model(o.model);
+  std::unique_ptr<Quantization> made;
+  const auto& quantization = catalog.resolve_quantization(o.quantization, made);
+  const auto path = cache_folder() / "synth" / (model.id + "-" + quantization.name + ".gguf");
+  if (std::filesystem::exists(path)) return path;
+  std::error_code status;
+  std::filesystem::create_directories(path.parent_path(), status);
+  if (status) throw Error(ErrorKind::invalid_file, path.parent_path().string() + ": cannot be made: " + status.message());
+  std::fprintf(stderr, "planner: writing %s with random weights to %s\n", model.name.c_str(), path.c_str());
+  runtime::SynthOptions synth{.n_threads = o.threads};
+  ProgressBar bar;
+  synth.progress = [&](std::int64_t done, std::int64_t total) { bar.show(done, total, "bytes"); };
+  runtime::synthesize(model, quantization, catalog, path, synth);
+  bar.clear();
+  return path;
 }
 
 /// "512,64" of -pg.
@@ -79,7 +112,7 @@ Status run(Options& o) {
                       : o.output == "jsonl" ? BenchFormat::jsonl
                       : o.output == "csv"   ? BenchFormat::csv
                                             : BenchFormat::md;
-  const runtime::Transformer model(o.file);
+  const runtime::Transformer model(model_file(o));
   for (const auto& note : model.notes()) std::fprintf(stderr, "note: %s\n", note.c_str());
   const int threads = o.threads > 0 ? o.threads : runtime::ThreadPool::hardware_threads();
   runtime::ThreadPool pool(threads);
@@ -113,7 +146,9 @@ Status run(Options& o) {
 Command add_bench(CLI::App& program) {
   auto o = std::make_shared<Options>();
   auto* app = program.add_subcommand("bench", "Measures prefill and decode speed on this machine's CPU, in llama-bench's terms");
-  app->add_option("-m", o->file, "A .gguf file")->required();
+  app->add_option("-m", o->file, "A .gguf file");
+  app->add_option("--model", o->model, "A model of the catalog: measured with random weights, written once to the cache folder");
+  app->add_option("--quant,-q", o->quantization, "With --model: a GGUF mix or format");
   app->add_option("-p,--n-prompt", o->prompts, "Tests of so many prompt tokens (default: 512)")->delimiter(',')->check(CLI::NonNegativeNumber);
   app->add_option("-n,--n-gen", o->gens, "Tests of so many generated tokens (default: 128)")->delimiter(',')->check(CLI::NonNegativeNumber);
   app->add_option("--pg", o->pairs, "Tests of a prompt and generated tokens: 512,128; repeatable");

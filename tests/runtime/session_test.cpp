@@ -194,6 +194,7 @@ TEST_CASE("what a session refuses, and its memory") {
   CHECK_THROWS_AS(Session(model, pool, {.context = -1}), Error);
   CHECK_THROWS_AS(Session(model, pool, {.context = 8, .n_sequences = 0}), Error);
   CHECK_THROWS_AS(Session(model, pool, {.context = 8, .ubatch = 0}), Error);
+  CHECK_THROWS_AS(Session(model, pool, {.context = 2147483647, .n_sequences = 4096}), Error);  // 1 PB
   Session session(model, pool, {.context = 8});
   const std::vector<TokenId> tokens{1, 2, 3, 4, 5, 6, 7, 8, 9};
   CHECK_THROWS_AS(session.append(0, tokens), Error);
@@ -251,6 +252,51 @@ TEST_CASE("models that cannot run") {
   Session session(broken, pool, {.context = 8});
   CHECK_THROWS_AS(session.append(0, std::vector<TokenId>{1}), Error);
   CHECK(session.length() == 0);
+}
+
+TEST_CASE("damage of any kind runs or ends in one error") {
+  const test::TemporaryFolder folder;
+  ThreadPool pool(1);
+  std::uint32_t state = 12345;
+  const auto random = [&](std::size_t n) {
+    state = state * 1664525U + 1013904223U;
+    return static_cast<std::size_t>(state >> 8) % n;
+  };
+  int refused = 0, ran = 0;
+  for (const auto& name : kFixtures) {
+    const auto bytes = bytes_of(fixture(name + ".gguf"));
+    const std::string file(bytes.begin(), bytes.end());
+    const auto header = static_cast<std::size_t>(Transformer(fixture(name + ".gguf")).file().header().data_offset);
+    for (int i = 0; i < 60; ++i) {
+      auto damaged = file;
+      const int kind = i % 4;
+      if (kind == 0) {
+        damaged.resize(random(file.size()));
+      } else if (kind == 1) {  // a bit of the header
+        damaged[random(header)] ^= static_cast<char>(1 << random(8));
+      } else if (kind == 2) {  // a number of the header: absurd
+        const auto at = random(header - 4);
+        for (std::size_t j = 0; j < 4; ++j) damaged[at + j] = static_cast<char>(random(2) != 0 ? 0xFF : 0);
+      } else {  // weights
+        for (int j = 0; j < 64; ++j) damaged[header + random(file.size() - header)] = static_cast<char>(random(256));
+      }
+      CAPTURE(name);
+      CAPTURE(i);
+      try {
+        const Transformer model(folder.write("x.gguf", damaged));
+        Session session(model, pool, {.context = 16});
+        static_cast<void>(session.append(0, std::vector<TokenId>{1, 2, 3}));
+        const Tokenizer tokenizer(model.file().header());
+        static_cast<void>(tokenizer.encode("abc"));
+        ++ran;
+      } catch (const Error& e) {
+        CHECK(std::string(e.what()).find('\n') == std::string::npos);
+        ++refused;
+      }
+    }
+  }
+  CHECK(refused > 100);
+  CHECK(ran > 20);
 }
 
 TEST_CASE("models of the facts") {

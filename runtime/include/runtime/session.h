@@ -42,7 +42,7 @@ struct SequenceToken {
 class Session {
  public:
   /// `pool` is borrowed. Throws Error (usage): a context below 1 or beyond what memory can hold, no sequence, a KV type that is not supported
-  /// or does not divide a head's width; std::bad_alloc.
+  /// or does not divide a head's width.
   Session(const Transformer& model, ThreadPool& pool, const SessionOptions& options = {});
   ~Session();
   Session(const Session&) = delete;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <numeric>
-#include <optional>
 
 #include "planner/error.h"
 #include "session/attention.h"
@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kUsualContext = 8192;  // what libplanner estimates for, where nobody says
 constexpr std::int64_t kMostContext = std::int64_t{1} << 31;
+constexpr double kMostBytes = 1e15;  // far beyond any machine, far below overflow
 
 CacheType cache_type(FormatId id, std::string_view which) {
   switch (id) {
@@ -49,6 +50,15 @@ struct Plan {
                std::to_string(layer.head_dim_v));
       }
     }
+    check_size(model.weights());
+  }
+
+  /// In floating point, which does not overflow.
+  void check_size(const Weights& weights) const {
+    double rows = 0;
+    for (const auto& layer : weights.layers) rows += static_cast<double>(layer.n_kv_heads) * static_cast<double>(layer.head_dim + layer.head_dim_v);
+    const double bytes = 4 * rows * static_cast<double>(context) * static_cast<double>(n_sequences);
+    if (bytes > kMostBytes) refuse("no machine has memory for " + std::to_string(n_sequences) + " sequences of " + std::to_string(context) + " tokens of this model");
   }
 
   std::int64_t context = 0, n_sequences = 1, ubatch = 0;
@@ -110,7 +120,14 @@ SessionMemory session_memory(const Transformer& model, const SessionOptions& opt
   return {KvCache::bytes(w, plan.context, plan.n_sequences, plan.ubatch, plan.keys, plan.values), Step::bytes(w, plan.ubatch, n_threads) + 4 * w.hp.vocab_size};
 }
 
-Session::Session(const Transformer& model, ThreadPool& pool, const SessionOptions& options) : impl_(std::make_unique<Impl>(model, pool, options)) {}
+Session::Session(const Transformer& model, ThreadPool& pool, const SessionOptions& options) {
+  const auto needed = session_memory(model, options, pool.size());
+  try {
+    impl_ = std::make_unique<Impl>(model, pool, options);
+  } catch (const std::bad_alloc&) {
+    refuse("no memory for a KV cache of " + std::to_string(needed.kv_cache_bytes) + " bytes and buffers of " + std::to_string(needed.buffer_bytes));
+  }
+}
 Session::~Session() = default;
 
 std::int64_t Session::context() const { return impl_->plan.context; }

@@ -25,6 +25,7 @@ class Reader {
     w_.output_norm = norm("output_norm", w_.hp.hidden_size);
     w_.head = file_.find("output.weight") != nullptr ? matrix("output.weight", w_.hp.hidden_size, w_.hp.vocab_size) : w_.embedding;
     w_.head_bias = optional_vector("output.bias", w_.hp.vocab_size);
+    if (static_cast<std::int64_t>(description_.layers.size()) < w_.hp.n_layers) fail("its layers cannot be told");
     for (std::int64_t i = 0; i < w_.hp.n_layers; ++i) {
       layer_ = i;
       w_.layers.push_back(read_layer(description_.layers[static_cast<std::size_t>(i)]));
