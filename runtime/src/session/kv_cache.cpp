@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 namespace planner::runtime {
 namespace {
@@ -36,8 +37,10 @@ std::vector<KvCache::LayerCache> KvCache::lay_out(const Weights& weights, std::i
 
 KvCache::KvCache(const Weights& weights, std::int64_t context, std::int64_t n_sequences, std::int64_t ubatch, CacheType keys, CacheType values)
     : key_type_(keys), value_type_(values), layers_(lay_out(weights, context, ubatch, keys, values, &sequence_bytes_)) {
-  memory_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(sequence_bytes_ * n_sequences));
+  memory_.reset(static_cast<std::byte*>(::operator new[](static_cast<std::size_t>(sequence_bytes_ * n_sequences), std::align_val_t{kAlignment})));
 }
+
+void KvCache::Free::operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{kAlignment}); }
 
 std::int64_t KvCache::bytes(const Weights& weights, std::int64_t context, std::int64_t n_sequences, std::int64_t ubatch, CacheType keys, CacheType values) {
   std::int64_t bytes = 0;

@@ -42,7 +42,10 @@ class KvCache {
   CacheType key_type_, value_type_;
   std::int64_t sequence_bytes_ = 0;  // set while layers_ are laid out
   std::vector<LayerCache> layers_;
-  std::unique_ptr<std::byte[]> memory_;  // not touched before it is written: pages come as the cache fills
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte[], Free> memory_;  // not touched before it is written: pages come as the cache fills
 };
 
 }  // namespace planner::runtime

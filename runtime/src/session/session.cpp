@@ -1,7 +1,7 @@
 #include "runtime/session.h"
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
 #include <new>
 #include <numeric>
 
@@ -58,7 +58,8 @@ struct Plan {
     double rows = 0;
     for (const auto& layer : weights.layers) rows += static_cast<double>(layer.n_kv_heads) * static_cast<double>(layer.head_dim + layer.head_dim_v);
     const double bytes = 4 * rows * static_cast<double>(context) * static_cast<double>(n_sequences);
-    if (bytes > kMostBytes) refuse("no machine has memory for " + std::to_string(n_sequences) + " sequences of " + std::to_string(context) + " tokens of this model");
+    if (bytes > kMostBytes)
+      refuse("no machine has memory for " + std::to_string(n_sequences) + " sequences of " + std::to_string(context) + " tokens of this model");
   }
 
   std::int64_t context = 0, n_sequences = 1, ubatch = 0;
@@ -95,9 +96,10 @@ struct Session::Impl {
 
   /// A row of logits that are numbers; else the file is to blame, or the model.
   void check_logits() const {
-    float sum = 0;
-    for (const float x : logits) sum += x - x;  // NaN as soon as one is not finite
-    if (sum == 0) return;
+    constexpr std::uint32_t kExponent = 0x7F800000;
+    std::uint32_t damaged = 0;
+    for (const float x : logits) damaged |= (std::bit_cast<std::uint32_t>(x) & kExponent) == kExponent ? 1U : 0U;
+    if (damaged == 0) return;
     model.file().check_blocks();
     throw Error(ErrorKind::invalid_file, model.file().header().path.string() + ": its weights give logits that are no finite numbers");
   }

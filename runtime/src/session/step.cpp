@@ -255,16 +255,14 @@ void Step::head(std::span<const std::int64_t> wanted, float* logits) {
   }
   input_.assign(normed_.data(), hidden, rows);
   multiply(w_.head, input_, logits, execution_);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    float* y = logits + i * vocab;
-    add_bias(y, w_.head_bias, kernels_);
-    if (w_.logit_scale != 1.0F && w_.logit_scale != 0.0F) {
-      for (std::int64_t j = 0; j < vocab; ++j) y[j] *= w_.logit_scale;
-    }
-    if (w_.final_softcap > 0) {
-      for (std::int64_t j = 0; j < vocab; ++j) y[j] = w_.final_softcap * std::tanh(y[j] / w_.final_softcap);
-    }
-  }
+  constexpr std::int64_t kGrain = 4096;
+  const bool scales = w_.logit_scale != 1.0F && w_.logit_scale != 0.0F;
+  if (!scales && w_.final_softcap <= 0 && w_.head_bias.empty()) return;
+  pool_.parallel_for(0, rows * vocab, kGrain, [&](std::int64_t from, std::int64_t to, int) {
+    for (std::int64_t i = from; i < to && !w_.head_bias.empty(); ++i) logits[i] += w_.head_bias[static_cast<std::size_t>(i % vocab)];
+    for (std::int64_t i = from; i < to && scales; ++i) logits[i] *= w_.logit_scale;
+    if (w_.final_softcap > 0) kernels_.softcap(logits + from, w_.final_softcap, to - from);
+  });
 }
 
 void Step::run(std::span<const BatchToken> tokens, std::span<const std::int64_t> wanted, KvCache& cache, float* logits) {

@@ -57,6 +57,10 @@ void add_scaled(float* x, const float* y, float scale, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i) x[i] += scale * y[i];
 }
 
+void softcap(float* x, float cap, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(cap * std::tanh(double{x[i]} / cap));
+}
+
 void rotate(float& a, float& b, float cosine, float sine) {
   const double x = a, y = b;
   a = static_cast<float>(x * cosine - y * sine);
@@ -114,7 +118,8 @@ void attend(const AttentionBlock& b) {
 
 }  // namespace
 
-const VectorKernels kReferenceVectors = {rms_norm, layer_norm, silu, gelu, swiglu_oai, add, add_scaled, rotate_neighbours, rotate_halves, store, attend};
+const VectorKernels kReferenceVectors = {rms_norm, layer_norm,        silu,          gelu,  swiglu_oai, add, add_scaled,
+                                         softcap,  rotate_neighbours, rotate_halves, store, attend};
 
 const VectorKernels& vector_kernels(Path path) {
   switch (path) {

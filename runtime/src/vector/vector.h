@@ -62,6 +62,7 @@ struct VectorKernels {
   void (*swiglu_oai)(float* gate, const float* up, std::int64_t n);  ///< gpt-oss: clamped, x * sigmoid(1.702 x) * (up + 1)
   void (*add)(float* x, const float* y, std::int64_t n);             ///< x += y
   void (*add_scaled)(float* x, const float* y, float scale, std::int64_t n);
+  void (*softcap)(float* x, float cap, std::int64_t n);  ///< cap * tanh(x / cap)
   // Rotates n pairs by angles whose (scaled) cosines and sines are given: neighbours, or values half a rotated vector apart.
   void (*rotate_neighbours)(float* x, const float* cosines, const float* sines, std::int64_t n);
   void (*rotate_halves)(float* x, const float* cosines, const float* sines, std::int64_t n);
