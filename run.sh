@@ -44,7 +44,7 @@ build_program() {
   : >"$log"
   local options=()
   if [[ $target == planner-gui ]]; then
-    packages+=(qt6-base-dev qt6-charts-dev)
+    packages+=("${gui_packages[@]}")
     options=(-DPLANNER_BUILD_GUI=ON)
   fi
   install_packages "${packages[@]}"
@@ -56,6 +56,7 @@ build_program() {
     find "${inputs[@]}" -type f -cnewer "$stamp" ! -newer "$stamp" -exec touch -c {} +
   fi
   configure "${options[@]}" || exit 70
+  if [[ $target == planner-gui ]] && ! grep -q '^build .*bin/planner-gui:' "$build/build.ninja"; then die "the desktop program needs Qt 6.4 with Charts and Svg: $(other_systems_command "${gui_packages[@]}")"; fi
   if [[ -x $binary ]]; then step "building ..."; else step "building (the first time takes a few minutes) ..."; fi
   compile "$target"
   mv -f "$started" "$stamp"

@@ -8,6 +8,9 @@ log=$root/build/log.txt
 # What the command line needs: Debian's names.
 # shellcheck disable=SC2034
 packages=(g++ cmake ninja-build libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libeigen3-dev libpcre2-dev)
+# What the desktop program needs beside that; Qt's Charts ask for its OpenGL, and a window for letters.
+# shellcheck disable=SC2034
+gui_packages=(qt6-base-dev qt6-charts-dev qt6-svg-dev libqt6opengl6-dev fonts-dejavu-core)
 
 say() { printf 'planner: %s\n' "$*" >&2; }
 # One line per step, where somebody is watching.
@@ -68,6 +71,8 @@ other_systems_command() { # PACKAGE...
       dnf*:libbenchmark-dev) names+=(google-benchmark-devel) ;;
       dnf*:qt6-base-dev) names+=(qt6-qtbase-devel) ;;
       dnf*:qt6-charts-dev) names+=(qt6-qtcharts-devel) ;;
+      dnf*:qt6-svg-dev) names+=(qt6-qtsvg-devel) ;;
+      dnf*:fonts-dejavu-core) names+=(dejavu-sans-fonts) ;;
       pacman*:g++) names+=(gcc) ;;
       brew*:g++) ;; # Xcode's
       pacman*:ninja-build | brew*:ninja-build) names+=(ninja) ;;
@@ -82,8 +87,11 @@ other_systems_command() { # PACKAGE...
       brew*:libbenchmark-dev) names+=(google-benchmark) ;;
       pacman*:qt6-base-dev) names+=(qt6-base) ;;
       pacman*:qt6-charts-dev) names+=(qt6-charts) ;;
+      pacman*:qt6-svg-dev) names+=(qt6-svg) ;;
+      pacman*:fonts-dejavu-core) names+=(ttf-dejavu) ;;
+      *:libqt6opengl6-dev) ;; # in the base package
       brew*:qt6-base-dev) names+=(qt) ;;
-      brew*:qt6-charts-dev) ;; # in qt
+      brew*:qt6-charts-dev | brew*:qt6-svg-dev | brew*:fonts-dejavu-core) ;; # in qt, and the system's
       *) names+=("$package") ;;
     esac
   done
@@ -148,7 +156,8 @@ configure() { # -DNAME=VALUE...
   done
   if ((same)); then return 0; fi
   step "configuring ..."
-  quietly cmake -S "$root" --preset release "${first[@]}" "$@"
+  quietly cmake -S "$root" --preset release "${first[@]}" "$@" || return
+  sed -n 's/^-- \(No Qt .*\)/planner: \1/p' "$log" >&2 # what is left out is said
 }
 
 # Builds targets. Where it fails without a cause in the sources, a fresh build folder helps.
