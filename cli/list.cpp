@@ -184,15 +184,7 @@ Status list_formats(const Options& o) {
   return Status::answered;
 }
 
-Status list_quants(const Options& o) {
-  const auto& catalog = catalog_for(o.common);
-  const auto quantizations = filtered_quantizations(catalog, o.filter);
-  if (o.common.json) {
-    print_json(list_json(EntryKind::quantization, o.filter, catalog));
-    return Status::answered;
-  }
-  if (o.formats) return list_formats(o);
-  if (quantizations.empty()) throw no_match(EntryKind::quantization, o.filter, catalog);
+void print_quants(const std::vector<const Quantization*>& quantizations, const Catalog& catalog) {
   const auto measured_model = reference_model(catalog);
   bool any_measured = false;
   std::vector<std::vector<std::string>> rows;
@@ -217,6 +209,27 @@ Status list_quants(const Options& o) {
   const auto legend = fmt::format("bits: per weight of the base format; a whole model has more{}",
                                   any_measured ? "; KLD: mean KL divergence against 16 bit, measured on " + measured_model : "");
   std::puts(paint(wrap(legend, terminal_width(), 2), Colour::dim).c_str());
+}
+
+void print_publishers(const std::vector<const Publisher*>& publishers) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto* p : publishers) rows.push_back({p->id, publisher_in_words(*p)});
+  print_list({{{"publisher"}}, {{"what is different in the files: MIX@PUBLISHER asks for them", Align::left, true}}}, rows);
+}
+
+Status list_quants(const Options& o) {
+  const auto& catalog = catalog_for(o.common);
+  const auto quantizations = filtered_quantizations(catalog, o.filter);
+  const auto publishers = filtered_publishers(catalog, o.filter);
+  if (o.common.json) {
+    print_json(list_json(EntryKind::quantization, o.filter, catalog));
+    return Status::answered;
+  }
+  if (o.formats) return list_formats(o);
+  if (quantizations.empty() && publishers.empty()) throw no_match(EntryKind::quantization, o.filter, catalog);
+  if (!quantizations.empty()) print_quants(quantizations, catalog);
+  if (!quantizations.empty() && !publishers.empty()) std::puts("");
+  if (!publishers.empty()) print_publishers(publishers);
   return Status::answered;
 }
 

@@ -294,6 +294,7 @@ void show_quantization(const Quantization& q, const Catalog& catalog) {
   page.fact("ecosystem", q.ecosystem);
   page.maybe("also called", joined(q.aliases));
   page.fact("quality", q.quality);
+  if (const auto* publisher = q.publisher.empty() ? nullptr : catalog.find_publisher(q.publisher)) page.fact("publisher", publisher->name + ": " + publisher_in_words(*publisher));
   if (const auto* recipe = std::get_if<GgufRecipe>(&q.recipe)) {
     const auto& base = tensor_format(recipe->base);
     page.fact("base format", fmt::format("{}: {} bytes per block of {} weights, {:g} bits per weight", base.name, base.block_bytes, base.block_weights,
@@ -302,6 +303,12 @@ void show_quantization(const Quantization& q, const Catalog& catalog) {
     page.fact("imatrix", recipe->imatrix == Imatrix::required ? "required"
                          : recipe->imatrix == Imatrix::usual  ? "usually made with one"
                                                               : "usually made without");
+    if (!recipe->made.empty()) page.fact("as of", recipe->made);
+    std::vector<std::string> published;
+    for (const auto* p : catalog.publishers()) {
+      if (q.publisher.empty() && p->has_own_rules()) published.push_back(q.name + "@" + p->id);
+    }
+    page.maybe("publishers'", joined(published));
     if (recipe->file_type >= 0) page.fact("file type", std::to_string(recipe->file_type));
   } else {
     add_scheme(page, std::get<GroupScheme>(q.recipe));

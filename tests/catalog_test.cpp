@@ -218,6 +218,27 @@ TEST_CASE("catalog: quantizations and their measured quality") {
   CHECK_GE(measured, 15);
 }
 
+TEST_CASE("catalog: publishers name mixes, models and states that exist") {
+  for (const auto* p : catalog().publishers()) {
+    CAPTURE(p->id);
+    CHECK_EQ(catalog().find_publisher(p->id), p);
+    for (const auto& alias : p->aliases) CHECK_EQ(catalog().find_publisher(alias), p);
+    CHECK_FALSE(p->sources.empty());
+    for (const auto& source : p->sources) CHECK(is_address(source.url));
+    CHECK_FALSE(p->note.empty());
+    for (const auto& mix : p->mixes) CHECK_MESSAGE(catalog().find_quantization(mix.of) != nullptr, mix.of);
+    for (const auto& rule : p->rules) {
+      for (const auto& mix : rule.mixes) CHECK_MESSAGE(catalog().find_quantization(mix) != nullptr, mix);
+    }
+    for (const auto& [original, taken] : p->checkpoints) {
+      CHECK_MESSAGE(catalog().find_model(original) != nullptr, original);
+      CHECK_MESSAGE(catalog().find_model(taken) != nullptr, taken);
+    }
+    if (!p->states.empty()) CHECK_FALSE(p->state_note.empty());
+  }
+  CHECK_EQ(catalog().find_publisher("nobody"), nullptr);
+}
+
 TEST_CASE("catalog: engines name things that exist") {
   const std::set<std::string> backends = {"cuda", "metal", "rocm", "vulkan", "sycl", "cpu"};
   std::set<std::string> ecosystems;

@@ -46,7 +46,12 @@ std::int64_t scales_of_deepseek_v3(const Model& m) { return fp8_scales(m, {"eh_p
 std::int64_t scales_of_deepseek_v32(const Model& m) { return fp8_scales(m, {"eh_proj", "indexer.proj"}); }
 std::int64_t scales_of_minimax(const Model& m) { return fp8_scales(m); }
 std::int64_t scales_of_kimi_k2(const Model& m) { return fp8_scales(m) + 56 * m.hyperparameters.n_layers; }
-std::int64_t scales_of_mimo_v2(const Model& m) { return fp8_scales(m, {"eh_proj", "attn_output"}) + std::int64_t{9} * 64; }
+/// The 9 full layers have 4 KV heads of 192: K's 768 rows are 6 blocks, but 4 times 2 where each head is quantized in a shard of its own. The sliding layers'
+/// 1536 rows are 12 blocks either way.
+std::int64_t scales_of_mimo_v2(const Model& m) {
+  constexpr std::int64_t kFullLayers = 9, kMoreBlocks = 4 * 2 - 6;
+  return fp8_scales(m, {"eh_proj", "attn_output"}) + kFullLayers * kMoreBlocks * (m.hyperparameters.hidden_size / 128);
+}
 
 /// Scales of 4-bit experts: one per 32 weights.
 std::int64_t scales_of_experts(const Model& m) {
@@ -78,7 +83,7 @@ const Difference kDifferences[] = {
     {"minimax-m2.5", scales_of_minimax, "FP8 scales"},
     {"minimax-m2.7", scales_of_minimax, "FP8 scales"},
     {"kimi-k2-instruct", scales_of_kimi_k2, "FP8 scales, and 56 more a layer whose cause is not known"},
-    {"mimo-v2-flash", scales_of_mimo_v2, "FP8 scales, and 64 more in each of 9 full layers whose cause is not known"},
+    {"mimo-v2-flash", scales_of_mimo_v2, "FP8 scales, those of the full layers' K as if quantized in 4 shards (the counts fit, no source says so)"},
     {"gpt-oss-20b", scales_of_experts, "MXFP4 scales counted as parameters"},
     {"gpt-oss-120b", scales_of_experts, "MXFP4 scales counted as parameters"},
     {"kimi-k2.5", [](const Model& m) { return scales_of_experts(m) + 16 * expert_matrices(m); },

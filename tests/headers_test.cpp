@@ -94,7 +94,8 @@ TEST_CASE("headers: the catalog's configs predict names, shapes, formats and byt
     CAPTURE(header);
     const auto file = read_gguf_header(path);
     const auto json = description_of(path);
-    const auto& model = catalog.resolve_model(json["name"].get<std::string>()).model();
+    auto model = catalog.resolve_model(json["name"].get<std::string>()).model();
+    model.release_date = "2026-09";  // when the files were made, whatever the age of the model
     std::unique_ptr<Quantization> made;
     const auto stored = store(model, catalog.resolve_quantization(json["quant"].get<std::string>(), made), false);
     auto predicted = predicted_tensors(model, stored);

@@ -282,6 +282,49 @@ TEST_CASE("names: every entry answers to its own names") {
   for (const auto* e : catalog().engines()) CHECK_EQ(catalog().resolve_engine(e->id).id, e->id);
 }
 
+TEST_CASE("names: whose file of a mix is meant") {
+  constexpr std::pair<std::string_view, std::string_view> kForms[] = {
+      {"Q4_K_M@bartowski", "Q4_K_M@bartowski"},
+      {"q4_k_m@LMStudio-Community", "Q4_K_M@bartowski"},
+      {"Q4_K@bartowski-2026-03", "Q4_K_M@bartowski-2026-03"},
+      {"Q6_K_L", "Q6_K_L@bartowski"},
+      {"q3_k_xl@bartowski", "Q3_K_XL@bartowski"},
+      {"bartowski/Qwen_Qwen3-30B-A3B-GGUF:Q4_K_M", "Q4_K_M@bartowski"},
+      {"bartowski/Qwen_Qwen3-30B-A3B-Q4_K_M.gguf", "Q4_K_M@bartowski"},
+      {"bartowski/Some-GGUF/Some-Q6_K_L/Some-Q6_K_L-00001-of-00002.gguf", "Q6_K_L@bartowski"},
+      {"mradermacher/VibeThinker-1.5B-GGUF:Q4_K_S", "Q4_K_S@mradermacher"},
+      {"mradermacher/VibeThinker-1.5B-i1-GGUF:Q4_K_S", "Q4_K_S@mradermacher-i1"},
+      {"mradermacher/VibeThinker-1.5B.i1-Q4_K_S.gguf", "Q4_K_S@mradermacher-i1"},
+      {"Q4_K_M+untied+output=q8_0", "Q4_K_M+untied+output=Q8_0"},
+      {"Q4_K_M@qwen+static", "Q4_K_M@qwen+static"},
+  };
+  for (const auto& [typed, name] : kForms) {
+    CAPTURE(typed);
+    CHECK_EQ(quantization(typed), name);
+  }
+  constexpr std::pair<std::string_view, std::string_view> kErrors[] = {
+      {"Q4_K_M@bartowsky", "unknown publisher 'bartowsky' (did you mean 'bartowski'?)"},
+      {"nobody/Some-GGUF:Q4_K_M", "unknown publisher 'nobody'"},
+      {"Q4_K_N@bartowski", "unknown quantization 'Q4_K_N' (did you mean"},
+      {"Q6_K_L@unsloth", "unknown quantization 'Q6_K_L'"},
+      {"bartowski/Some-GGUF", "no known mix at the end"},
+      {"AWQ@bartowski", "GGUF mixes only"},
+      {"Q4_K_M+imatriks", "unknown option 'imatriks' (did you mean 'imatrix'?)"},
+      {"Q4_K_M+output=Q9_0", "unknown format 'Q9_0'"},
+      {"Q4_K_M+", "unknown option ''"},
+      {"Q4_K_M@", "unknown publisher ''"},
+      {"@bartowski", "unknown quantization ''"},
+      {"IQ2_XXS+static", "cannot be made without an importance matrix"},
+      {"UD-Q4_K_XL", "Unsloth chooses the formats of these files tensor by tensor"},
+      {"unsloth/Qwen3-30B-A3B-GGUF/Qwen3-30B-A3B-UD-Q4_K_XL.gguf", "publishes no recipe"},
+  };
+  for (const auto& [typed, message] : kErrors) {
+    CAPTURE(typed);
+    CHECK_NE(error_of([&, t = typed] { return quantization(t); }).find(message), std::string::npos);
+    CAPTURE(error_of([&, t = typed] { return quantization(t); }));
+  }
+}
+
 TEST_CASE("names: every name of the facts resolves, or is listed with its reason") {
   std::map<std::string_view, bool> used;
   for (const auto& u : kDevices) used[u.name] = false;

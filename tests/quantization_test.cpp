@@ -283,6 +283,92 @@ TEST_CASE("quantization: the experts of gpt-oss stay MXFP4 whatever the mix") {
   CHECK_EQ(format_gib(Stored(hp, "F16").stored().tensor_bytes), "12.8 GiB");
 }
 
+TEST_CASE("quantization: a publisher's recipe holds for the models and from the dates that it says") {
+  // Mixtures of experts: positions count the tensors of one name, 16 of each here.
+  const auto mixture = small_mixture(16);
+  const Stored before(mixture, "Q4_K_M@bartowski-2025-01");
+  const Stored first(mixture, "Q4_K_M@bartowski-2025-06");
+  const Stored now(mixture, "Q4_K_M@bartowski-2026-03");
+  CHECK_EQ(before.stored().bytes, Stored(mixture, "Q4_K_M").stored().bytes);
+  CHECK_EQ(before.format("blk.5.attn_k.weight"), "Q4_K");
+  CHECK_EQ(first.format("blk.5.attn_k.weight"), "Q8_0");
+  CHECK_EQ(first.format("blk.5.attn_output.weight"), "Q5_K");
+  CHECK_EQ(now.format("blk.5.attn_output.weight"), "Q6_K");
+  CHECK_EQ(now.format("blk.5.attn_v.weight"), "Q8_0");
+  CHECK_EQ(now.layers("ffn_down_exps.weight", "Q6_K"), std::vector<int>{0, 1, 4, 7, 10, 13, 14, 15});
+  CHECK_EQ(now.format("blk.2.ffn_down_exps.weight"), "Q4_K");
+  // Nobody said when: the newest. A dense model: nothing of its own.
+  CHECK_EQ(Stored(mixture, "Q4_K_M@bartowski").stored().bytes, now.stored().bytes);
+  CHECK_EQ(Stored(small_llama(), "Q4_K_M@bartowski").stored().bytes, Stored(small_llama(), "Q4_K_M").stored().bytes);
+
+  const Stored small(mixture, "IQ2_M@bartowski-2025-06");
+  CHECK_EQ(small.layers("ffn_up_exps.weight", "IQ3_XXS"), std::vector<int>{0, 1, 15});
+  CHECK_EQ(small.format("blk.7.ffn_up_exps.weight"), "IQ2_XS");
+}
+
+TEST_CASE("quantization: the date of a model stands for that of its files") {
+  auto hp = small_llama();
+  hp.architecture = "phi3";  // Q, K and V in one tensor
+  auto model = build_model(hp);
+  const auto& q = *Catalog::builtin().find_quantization("Q4_K_M");
+  const auto qkv = [&] {
+    const auto stored = store(model, q);
+    for (std::size_t i = 0; i < model.tensors.size(); ++i) {
+      if (model.tensors[i].name == "blk.0.attn_qkv.weight") return std::string(tensor_format(stored.formats[i]).name);
+    }
+    return std::string();
+  };
+  CHECK_EQ(qkv(), "Q6_K");  // not known: today's quantizer
+  model.release_date = "2024-12-12";
+  CHECK_EQ(qkv(), "Q5_K");
+  model.release_date = "2026-03-02";
+  CHECK_EQ(qkv(), "Q6_K");
+}
+
+TEST_CASE("quantization: head and embedding table as asked") {
+  auto tied = small_llama();
+  tied.tied_embeddings = true;
+  const Stored large(small_llama(), "Q6_K_L");
+  CHECK_EQ(large.format("output.weight"), "Q8_0");
+  CHECK_EQ(large.format("token_embd.weight"), "Q8_0");
+  CHECK_EQ(large.format("blk.0.attn_q.weight"), "Q6_K");
+  CHECK_EQ(Stored(tied, "Q4_K_L").format("token_embd.weight"), "Q8_0");
+  CHECK_EQ(Stored(small_llama(), "Q4_K_M+output=BF16").format("output.weight"), "BF16");
+  CHECK_EQ(Stored(small_llama(), "Q4_K_M+output=BF16").format("token_embd.weight"), "Q4_K");
+  CHECK_EQ(Stored(small_llama(), "Q4_K_M+token_embd=F16").format("token_embd.weight"), "F16");
+  CHECK_EQ(Stored(tied, "Q4_K_M+token_embd=F16").format("token_embd.weight"), "F16");
+  CHECK_EQ(Stored(tied, "Q4_K_M+output=Q8_0").format("token_embd.weight"), "Q8_0");
+}
+
+TEST_CASE("quantization: a tied head that files store a second time") {
+  const auto& catalog = Catalog::builtin();
+  const auto tensors_of = [&](std::string_view model, std::string_view quantization) {
+    std::unique_ptr<Quantization> made;
+    return catalog.resolve_model(model).model_as_stored(catalog.resolve_quantization(quantization, made)).parameters().total;
+  };
+  constexpr std::int64_t kQwen25 = 494032768, kHead25 = std::int64_t{151936} * 896;
+  CHECK_EQ(tensors_of("qwen2.5-0.5b-instruct", "Q4_K_M"), kQwen25);
+  CHECK_EQ(tensors_of("qwen2.5-0.5b-instruct", "Q4_K_M@bartowski"), kQwen25);  // its checkpoint has no head
+  CHECK_EQ(tensors_of("qwen2.5-0.5b-instruct", "Q4_K_M@qwen"), kQwen25 + kHead25);
+  CHECK_EQ(tensors_of("qwen2.5-0.5b-instruct", "Q4_K_M+untied"), kQwen25 + kHead25);
+  // The checkpoint has one: files converted from it, not those of copies saved anew.
+  CHECK_EQ(tensors_of("qwen3-0.6b", "Q4_K_M"), 596049920);
+  CHECK_EQ(tensors_of("qwen3-0.6b", "Q4_K_M@bartowski"), 751632384);
+  CHECK_EQ(tensors_of("qwen3-0.6b", "Q4_K_M@unsloth"), 596049920);
+  CHECK_EQ(tensors_of("qwen2.5-7b-instruct", "Q4_K_M+untied"), tensors_of("qwen2.5-7b-instruct", "Q4_K_M"));
+}
+
+TEST_CASE("quantization: made with an importance matrix, or without") {
+  CHECK_EQ(Stored(small_llama(), "Q4_0").format("blk.0.ffn_down.weight"), "Q4_0");
+  CHECK_EQ(Stored(small_llama(), "Q4_0+imatrix").format("blk.0.ffn_down.weight"), "Q4_1");
+  CHECK_EQ(Stored(small_llama(), "Q4_0@mradermacher-i1").format("blk.0.ffn_down.weight"), "Q4_1");
+  CHECK_EQ(Stored(small_llama(), "Q4_0@bartowski-2024-01").format("blk.0.ffn_down.weight"), "Q4_0");
+  CHECK_EQ(Stored(small_llama(), "Q4_0@bartowski-2024-09").format("blk.0.ffn_down.weight"), "Q4_1");
+  CHECK_EQ(Stored(small_llama(), "IQ4_XS").format("blk.0.ffn_down.weight"), "IQ4_XS");
+  CHECK_EQ(Stored(small_llama(), "IQ4_XS+static").format("blk.0.ffn_down.weight"), "Q5_K");
+  CHECK_EQ(Stored(small_llama(), "IQ4_XS@mradermacher").format("blk.0.ffn_down.weight"), "Q5_K");
+}
+
 TEST_CASE("quantization: sums") {
   const Stored s(small_llama(), "Q4_K_M");
   std::int64_t sum = 0;

@@ -108,12 +108,16 @@ struct ModelEntry {
   std::vector<Evaluation> evaluations;
   std::vector<Source> sources;
   std::string note;
+  bool checkpoint_stores_head = false;  ///< Model::checkpoint_stores_head
   std::string config_json;  ///< the geometry, keys as in the Hugging Face config.json
 
   /// The geometry, built on first use (thread-safe). Throws Error (invalid_file) where the known config is incomplete, naming what is missing.
   [[nodiscard]] const Model& model() const;
   /// Nothing where `model()` would throw.
   [[nodiscard]] const Model* find_model() const;
+  /// The model with the tensors that files of `quantization` hold: `model()`, or, where they store a tied head a second time, the same with an output
+  /// tensor of its own. Built on first use, as `model()`.
+  [[nodiscard]] const Model& model_as_stored(const Quantization& quantization) const;
 
   ModelEntry();
   ~ModelEntry();
@@ -123,6 +127,43 @@ struct ModelEntry {
  private:
   struct Geometry;
   std::unique_ptr<Geometry> geometry_;
+};
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Publishers of GGUF files
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Somebody who publishes GGUF files, and what is different in them from what the quantizer makes on its own. Entries of
+/// data/quantizations/publishers.yaml.
+struct Publisher {
+  /// A mix of another's name: "Q6_K_L" is Q6_K with head and embedding table in Q8_0.
+  struct Mix {
+    std::string name, of, quality;
+    std::optional<FormatId> output, token_embd;
+  };
+  struct Rule {
+    std::vector<std::string> mixes;  ///< that it holds for; empty: all
+    RecipeRule rule;
+    bool to_base = false;            ///< the mix's base format instead of rule.to
+  };
+  std::string id;
+  std::string name;
+  std::vector<std::string> aliases;  ///< other accounts with the same files
+  std::string owner, mark;           ///< account on Hugging Face, and what names of its repositories hold ("i1"); empty: any
+  std::string note;
+  std::vector<std::string> states;   ///< dates at which the rules changed, oldest first ("2026-03")
+  std::string state_note;            ///< what is uncertain about them
+  std::string imatrix;               ///< "always", "never", the date from which on; empty: what is usual for the mix
+  std::vector<Mix> mixes;
+  std::vector<Rule> rules;           ///< in order, after those of the mix
+  std::vector<std::vector<RecipeRule::Condition>> head_copies;
+  std::string unpublished;           ///< prefix of mixes whose recipe nobody knows ("UD-"); empty: none
+  /// Checkpoints that are converted in place of the original, ids of models: {original, taken}.
+  std::vector<std::pair<std::string, std::string>> checkpoints;
+  std::vector<Source> sources;
+
+  /// Whether the files follow rules of their own: a mix can be other than what the quantizer makes.
+  [[nodiscard]] bool has_own_rules() const { return !rules.empty() || !head_copies.empty() || !checkpoints.empty(); }
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -190,27 +231,37 @@ class Catalog {
   [[nodiscard]] std::vector<const ModelEntry*> models() const;
   [[nodiscard]] std::vector<const Quantization*> quantizations() const;
   [[nodiscard]] std::vector<const Engine*> engines() const;
+  [[nodiscard]] std::vector<const Publisher*> publishers() const;
 
   // By id, exactly; null when there is none.
   [[nodiscard]] const Device* find_device(std::string_view id) const;
   [[nodiscard]] const ModelEntry* find_model(std::string_view id) const;
   [[nodiscard]] const Quantization* find_quantization(std::string_view name) const;
+  /// By id or alias, in any case; null when there is none.
+  [[nodiscard]] const Publisher* find_publisher(std::string_view name) const;
 
   // As people type them. All throw Error (unknown_name) with candidates.
   [[nodiscard]] DeviceMatch resolve_device(std::string_view typed) const;
   [[nodiscard]] const ModelEntry& resolve_model(std::string_view typed) const;
   /// Those that an engine loads, parametric ones at the steps that are usual (MLX-4, EXL2-3.5).
   [[nodiscard]] std::vector<std::shared_ptr<const Quantization>> quantizations_of(const Engine& engine) const;
-  /// Also parametric names ("EXL2-4.25", "MLX-4bit"): `made` owns the quantization made for the name, when one had to be.
+  /// Also parametric names ("EXL2-4.25", "MLX-4bit") and, for GGUF mixes, whose file is meant and what is special about it:
+  ///     Q4_K_M@bartowski            the publisher's recipe, as of the model's release
+  ///     Q4_K_M@bartowski-2026-03    as of a date
+  ///     Q6_K_L                      a mix that one publisher alone makes
+  ///     bartowski/Qwen_Qwen3-30B-A3B-GGUF:Q4_K_M, bartowski/Qwen_Qwen3-30B-A3B-Q4_K_M.gguf    the publisher's repository or file
+  ///     Q4_K_M+imatrix, +static     made with or without an importance matrix
+  ///     Q4_K_M+output=Q8_0, +token_embd=F16, +untied    format of head and embedding table; a tied head stored a second time
+  /// `made` owns the quantization made for the name, when one had to be.
   [[nodiscard]] const Quantization& resolve_quantization(std::string_view typed, std::unique_ptr<Quantization>& made) const;
   [[nodiscard]] const Engine& resolve_engine(std::string_view typed) const;
 
-  /// The tokenizer of a model: the most specific rule that names its model_type, vocabulary size and name; averages by size where none does.
   /// What driver, desktop or operating system keep of `capacity` bytes of this device.
   [[nodiscard]] PlatformReserve platform_reserve(const Device& device, std::int64_t capacity) const;
   /// How fast a device's class is (throughput.h). A null device, or `is_host`, is a CPU.
   [[nodiscard]] const SpeedClass& speed_class(const Device* device, std::string_view backend, bool is_host) const;
 
+  /// The tokenizer of a model: the most specific rule that names its model_type, vocabulary size and name; averages by size where none does.
   [[nodiscard]] Tokenizer tokenizer_of(const Hyperparameters& hp, std::string_view model_name) const;
 
  private:

@@ -39,6 +39,8 @@ enum class EntryKind : std::uint8_t { model, device, quantization, engine };
 [[nodiscard]] std::vector<const Device*> filtered_devices(const Catalog& catalog, std::span<const std::string> words);
 /// Looks at name, aliases and ecosystem.
 [[nodiscard]] std::vector<const Quantization*> filtered_quantizations(const Catalog& catalog, std::span<const std::string> words);
+/// Looks at id, name, account, aliases and the names of own mixes.
+[[nodiscard]] std::vector<const Publisher*> filtered_publishers(const Catalog& catalog, std::span<const std::string> words);
 /// Looks at id, name, aliases, ecosystems and backends.
 [[nodiscard]] std::vector<const Engine*> filtered_engines(const Catalog& catalog, std::span<const std::string> words);
 /// Looks at the name.
@@ -143,6 +145,9 @@ struct CacheSummary {
 /// Example: Q4_K_M -> 4.5; W4A16 in groups of 128 with 16-bit scales -> 4.125
 [[nodiscard]] std::optional<double> base_bits_per_weight(const Quantization& quantization);
 
+/// What is different in a publisher's files: "with an importance matrix since 2024-05; own mixes Q6_K_L; ...".
+[[nodiscard]] std::string publisher_in_words(const Publisher& publisher);
+
 /// The model on which most quantizations were measured; empty: none was.
 [[nodiscard]] std::string reference_model(const Catalog& catalog);
 /// The KL divergence to quote: measured on `model`, with an importance matrix where the mix is usually made with one. Null where there is none.
@@ -167,8 +172,9 @@ struct CacheSummary {
 [[nodiscard]] std::string to_json(std::span<const ModelEntry* const> models, const Catalog& catalog);
 /// "planner.gpus/1": {"schema", "gpus": [...]}
 [[nodiscard]] std::string to_json(std::span<const Device* const> devices, const Catalog& catalog);
-/// "planner.quants/1": {"schema", "quants": [...], "formats": [...]}
-[[nodiscard]] std::string to_json(std::span<const Quantization* const> quantizations, std::span<const TensorFormat* const> formats, const Catalog& catalog);
+/// "planner.quants/1": {"schema", "quants": [...], "formats": [...], "publishers": [...]}
+[[nodiscard]] std::string to_json(std::span<const Quantization* const> quantizations, std::span<const TensorFormat* const> formats,
+                                  std::span<const Publisher* const> publishers, const Catalog& catalog);
 /// "planner.engines/1": {"schema", "engines": [...]}
 [[nodiscard]] std::string to_json(std::span<const Engine* const> engines);
 /// The list of a kind's entries in which every word of the filter occurs, maybe none: "planner.models/1" ... "planner.engines/1".

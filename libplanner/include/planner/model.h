@@ -198,7 +198,12 @@ struct Model {
   std::vector<Layer> layers;    ///< model proper first, then MTP layers
   std::vector<Tensor> tensors;  ///< GGUF names and shapes: text model, MTP layers, then towers where the config gives their shape
   bool llama_cpp_ignores_window = false;  ///< sliding layers attend to, and cache, the whole context in llama.cpp (Mistral v0.1, Phi-3)
-  bool file_holds_mtp = false;  ///< whether a converted GGUF file keeps the MTP layers
+  /// Whether published GGUF files keep the MTP layers. That is as of the model's release: converters began to write them family by family, and
+  /// files made before were not made again.
+  bool file_holds_mtp = false;
+  /// When the model came out, as its catalog entry says ("2025-04-29"); empty: not known. Quantizers and publishers changed their rules at dates.
+  std::string release_date;
+  bool checkpoint_stores_head = false;  ///< the published checkpoint holds the tied head a second time, and so do files converted from it
 
   /// Differs between models that build_model made: what is derived from a model and kept for speed goes by it. 0: nothing is kept.
   std::uint64_t identity = 0;

@@ -22,17 +22,19 @@ namespace planner {
 /// A condition of a recipe's rule; data/quantizations/gguf.yaml says what each means.
 enum class RuleCondition : std::uint8_t {
   gqa_at_least, gqa_below, experts_at_least, experts_below, experts_equal, experts_not_equal, imatrix, no_imatrix, arch, not_arch, is_70b,
-  stacked, ragged, more_bits, first, first_part, counted_part, middle,
+  made_from, made_before, stored_head,
+  stacked, ragged, not_ragged, mtp, more_bits, first, first_part, counted_part, middle, more_bits_of_name, outer_of_name,
 };
 
 struct RecipeRule {
   struct Condition {
     RuleCondition kind;
     std::int64_t number = 0;  ///< the N of conditions that have one
-    std::string word;         ///< the architecture of arch and not_arch
+    std::string word;         ///< the architecture of arch and not_arch; the date of made_from and made_before
   };
-  std::uint32_t roles = 0;        ///< bit set over TensorRole
-  std::vector<Condition> when;    ///< all must hold
+  std::uint32_t roles = 0;         ///< bit set over TensorRole
+  std::vector<std::string> names;  ///< what the tensor's name ends in, without ".weight"; empty: any
+  std::vector<Condition> when;     ///< all must hold
   std::vector<FormatId> from;     ///< empty: whatever the format so far
   FormatId to = FormatId::f16;
 };
@@ -48,7 +50,11 @@ struct GgufRecipe {
   FormatId unquantized = FormatId::f16;  ///< 16-bit format of tensors that the quantizer leaves alone
   std::int32_t file_type = -1;    ///< general.file_type in the file
   Imatrix imatrix = Imatrix::none;
+  std::string imatrix_since;      ///< files made from this date on have one, those before have not; empty: as `imatrix` says
+  std::string made;               ///< date of the files meant ("2026-03"); empty: when the model was released, today where that is not known
   std::vector<RecipeRule> rules;  ///< in order; a later match replaces an earlier one
+  /// The file of a model that ties its head stores the head a second time where all conditions of one of these hold.
+  std::vector<std::vector<RecipeRule::Condition>> head_copies;
 };
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -89,6 +95,7 @@ struct Quantization {
   std::string ecosystem;  ///< "gguf", "awq", "mlx" ...
   std::string quality;    ///< in plain words
   bool native_only = false;  ///< for models that are trained or published in it; no choice for others
+  std::string publisher;     ///< id of the publisher whose files are meant (Catalog::publishers); empty: the quantizer's own recipe
   std::string source;
   std::vector<QualityMeasurement> measurements;
   std::variant<GgufRecipe, GroupScheme> recipe;
@@ -107,8 +114,13 @@ struct StoredModel {
 };
 
 /// Formats and bytes of every tensor of `model`, text model and (where its files keep them) MTP layers; towers are files of their own.
-/// `imatrix`: whether an importance matrix was used; absent: what is usual for the mix.
+/// `imatrix`: whether an importance matrix was used; absent: what is usual for the mix, or for its publisher at that time.
+/// Rules that came at some time hold for files made from then on: the recipe's `made`, else the model's release.
 [[nodiscard]] StoredModel store(const Model& model, const Quantization& quantization, std::optional<bool> imatrix = std::nullopt);
+
+/// Whether files of `quantization` store the head of `model` a second time though the model ties it to the embedding table.
+/// Such a file holds the tensors of ModelEntry::model_as_stored.
+[[nodiscard]] bool copies_tied_head(const Model& model, const Quantization& quantization);
 
 /// Bytes of a tensor in a block format. Throws Error (invalid_file) when the row is no multiple of the format's block.
 [[nodiscard]] std::int64_t tensor_bytes(const Tensor& tensor, FormatId format);

@@ -9,6 +9,7 @@
 
 #include "catalog/builtin.h"
 #include "catalog/link.h"
+#include "catalog/mix_names.h"
 #include "catalog/names.h"
 #include "catalog/readers.h"
 #include "catalog/tokenizers.h"
@@ -174,6 +175,7 @@ struct Catalog::Tables {
   Table<ModelEntry> models;
   Table<Quantization> quantizations;
   Table<Engine> engines;
+  Table<Publisher> publishers;
   std::vector<TokenizerRule> tokenizers;
   std::vector<SpeedRule> speeds;
   std::vector<PlatformRule> platforms;
@@ -202,6 +204,7 @@ struct Catalog::Tables {
         case RecordKind::model: models.emplace(&b, read_model); break;
         case RecordKind::quantization: quantizations.emplace(&b, read_quantization); break;
         case RecordKind::engine: engines.emplace(&b, read_engine); break;
+        case RecordKind::publisher: publishers.emplace(&b, read_publisher); break;
         case RecordKind::tokenizer:
         case RecordKind::tokenizer_fallback: builtin_tokenizers.push_back(&b); break;
         case RecordKind::speed: speeds.push_back(read_speed(decoded(b))); break;
@@ -217,6 +220,7 @@ struct Catalog::Tables {
       case RecordKind::model: models.emplace(std::move(record), read_model); (void)models.slots.back().get(); break;
       case RecordKind::quantization: quantizations.emplace(std::move(record), read_quantization); (void)quantizations.slots.back().get(); break;
       case RecordKind::engine: engines.emplace(std::move(record), read_engine); (void)engines.slots.back().get(); break;
+      case RecordKind::publisher: publishers.emplace(std::move(record), read_publisher); (void)publishers.slots.back().get(); break;
       case RecordKind::tokenizer: (void)read_tokenizer(record); own_tokenizers.push_back(std::move(record)); break;
       case RecordKind::tokenizer_fallback: (void)read_tokenizer_averages(record); own_tokenizers.push_back(std::move(record)); break;
       // A user's own come first and so win.
@@ -269,6 +273,8 @@ std::vector<const Device*> Catalog::devices() const { return tables_->devices.al
 std::vector<const ModelEntry*> Catalog::models() const { return tables_->models.all(); }
 std::vector<const Quantization*> Catalog::quantizations() const { return tables_->quantizations.all(); }
 std::vector<const Engine*> Catalog::engines() const { return tables_->engines.all(); }
+std::vector<const Publisher*> Catalog::publishers() const { return tables_->publishers.all(); }
+const Publisher* Catalog::find_publisher(std::string_view name) const { return tables_->publishers.find_exact(names::plain_key(name)); }
 const Device* Catalog::find_device(std::string_view id) const { return tables_->devices.find(id); }
 const ModelEntry* Catalog::find_model(std::string_view id) const { return tables_->models.find(id); }
 const Quantization* Catalog::find_quantization(std::string_view name) const { return tables_->quantizations.find(name); }
@@ -358,8 +364,16 @@ const ModelEntry& Catalog::resolve_model(std::string_view typed) const {
 
 const Quantization& Catalog::resolve_quantization(std::string_view typed, std::unique_ptr<Quantization>& made) const {
   const auto& table = tables_->quantizations;
+  if (names_a_file(typed)) {
+    made = std::make_unique<Quantization>(quantization_of_file(typed, *this));
+    return *made;
+  }
   const auto key = names::plain_key(typed);
   if (const auto* exact = table.find_exact(key)) return *exact;
+  if (auto own = mix_of_a_publisher(typed, *this)) {
+    made = std::make_unique<Quantization>(std::move(*own));
+    return *made;
+  }
   // NAME-BITS of a parametric one.
   for (const auto& slot : table.slots) {
     const auto record = slot.record();
@@ -382,6 +396,9 @@ const Quantization& Catalog::resolve_quantization(std::string_view typed, std::u
   for (const auto* q : table.all()) {
     names.push_back(q->name);
     names.insert(names.end(), q->aliases.begin(), q->aliases.end());
+  }
+  for (const auto* publisher : publishers()) {
+    for (const auto& mix : publisher->mixes) names.push_back(mix.name);
   }
   fail_unknown("quantization", typed, names, "quants", names::plain_key);
 }

@@ -26,6 +26,7 @@ void check_reads(const Record& r) {
     case RecordKind::model: (void)read_model(r); break;
     case RecordKind::quantization: (void)read_quantization(r), (void)read_parametric(r); break;
     case RecordKind::engine: (void)read_engine(r); break;
+    case RecordKind::publisher: (void)read_publisher(r); break;
     case RecordKind::tokenizer: (void)read_tokenizer(r); break;
     case RecordKind::tokenizer_fallback: (void)read_tokenizer_averages(r); break;
     case RecordKind::speed: (void)read_speed(r); break;
@@ -73,7 +74,7 @@ std::string lines(const std::vector<std::string>& keys) {
 
 std::string literal(std::string_view bytes) { return fmt::format("{{\"{}\", {}}}", escaped(bytes), bytes.size()); }
 
-constexpr const char* kKindNames[] = {"device", "model", "quantization", "engine", "tokenizer", "tokenizer_fallback", "evaluation", "quality", "platform", "speed"};
+constexpr const char* kKindNames[] = {"device", "model", "quantization", "engine", "tokenizer", "tokenizer_fallback", "evaluation", "quality", "platform", "speed", "publisher"};
 
 int run(const fs::path& out_path, const fs::path& folder) {
   std::vector<fs::path> files;

@@ -177,6 +177,18 @@ std::uint32_t roles_named(Fields& f, const std::vector<std::string>& names) {
   return roles;
 }
 
+/// "2026", "2026-03", "2026-03-14"
+bool is_date(std::string_view text) {
+  constexpr std::string_view kForm = "dddd-dd-dd";
+  if (text.size() != 4 && text.size() != 7 && text.size() != 10) return false;
+  return std::equal(text.begin(), text.end(), kForm.begin(), [](char c, char form) { return form == 'd' ? c >= '0' && c <= '9' : c == form; });
+}
+
+std::string date_in(Fields& f, const std::string& key, std::string text) {
+  if (!is_date(text)) f.fail(key, "'" + text + "': expected a date such as 2026-03");
+  return text;
+}
+
 RecipeRule::Condition condition_named(Fields& f, const std::string& text) {
   const auto number_after = [&](std::size_t at) {
     const auto n = text::parse_int(std::string_view(text).substr(at));
@@ -191,6 +203,11 @@ RecipeRule::Condition condition_named(Fields& f, const std::string& text) {
   if (text == "ragged") return {C::ragged, 0, {}};
   if (text == "more_bits") return {C::more_bits, 0, {}};
   if (text == "middle") return {C::middle, 0, {}};
+  if (text == "!ragged") return {C::not_ragged, 0, {}};
+  if (text == "mtp") return {C::mtp, 0, {}};
+  if (text == "more_bits_of_name") return {C::more_bits_of_name, 0, {}};
+  if (text == "outer_of_name") return {C::outer_of_name, 0, {}};
+  if (text == "stored_head") return {C::stored_head, 0, {}};
   struct Prefix {
     std::string_view text;
     C kind;
@@ -201,9 +218,45 @@ RecipeRule::Condition condition_named(Fields& f, const std::string& text) {
   for (const auto& prefix : kNumbered) {
     if (text.starts_with(prefix.text)) return {prefix.kind, number_after(prefix.text.size()), {}};
   }
+  if (text.starts_with("made>=")) return {C::made_from, 0, date_in(f, "when", text.substr(6))};
+  if (text.starts_with("made<")) return {C::made_before, 0, date_in(f, "when", text.substr(5))};
   if (text.starts_with("arch!=")) return {C::not_arch, 0, text.substr(6)};
   if (text.starts_with("arch=")) return {C::arch, 0, text.substr(5)};
   f.fail("when", "unknown condition '" + text + "'");
+}
+
+std::vector<RecipeRule::Condition> conditions_named(Fields& f, const std::vector<std::string>& texts) {
+  std::vector<RecipeRule::Condition> out;
+  for (const auto& text : texts) out.push_back(condition_named(f, text));
+  return out;
+}
+
+/// Whether the rule gives the mix's own base format: `to` is left open.
+bool read_rule(Fields& f, RecipeRule& rule) {
+  rule.names = f.strings("name");
+  const auto roles = f.strings("tensor");
+  rule.roles = roles.empty() && !rule.names.empty() ? ~0U : roles_named(f, roles);
+  rule.when = conditions_named(f, f.strings("when"));
+  for (const auto& from : f.strings("from")) rule.from.push_back(format_named(f, "from", from));
+  const auto to = f.required_string("to");
+  if (to == "base") return true;
+  rule.to = format_named(f, "to", to);
+  return false;
+}
+
+/// A list of lists of conditions.
+std::vector<std::vector<RecipeRule::Condition>> read_head_copies(Fields& f) {
+  std::vector<std::vector<RecipeRule::Condition>> out;
+  const auto* list = f.find("head_copies");
+  if (list == nullptr) return out;
+  if (!list->is_array()) f.fail("head_copies", "expected lists of conditions");
+  for (const auto& item : *list) {
+    std::vector<std::string> texts;
+    if (!item.is_array()) f.fail("head_copies", "expected lists of conditions");
+    for (const auto& text : item) texts.push_back(text.is_string() ? text.get<std::string>() : text.dump());
+    out.push_back(conditions_named(f, texts));
+  }
+  return out;
 }
 
 GgufRecipe read_recipe(const Record& record, Fields& f) {
@@ -221,14 +274,12 @@ GgufRecipe read_recipe(const Record& record, Fields& f) {
     for (const auto& item : *rules) {
       Fields r(record, item, "rules");
       RecipeRule rule;
-      rule.roles = roles_named(r, r.strings("tensor"));
-      for (const auto& condition : r.strings("when")) rule.when.push_back(condition_named(r, condition));
-      for (const auto& from : r.strings("from")) rule.from.push_back(format_named(r, "from", from));
-      rule.to = format_named(r, "to", r.required_string("to"));
+      if (read_rule(r, rule)) rule.to = recipe.base;
       r.finish();
       recipe.rules.push_back(std::move(rule));
     }
   }
+  recipe.head_copies = read_head_copies(f);
   return recipe;
 }
 
@@ -346,6 +397,7 @@ ModelEntry read_model(const Record& record) {
   }
   m.sources = sources_of(f, "sources", false);
   m.note = f.string("note");
+  m.checkpoint_stores_head = f.boolean("checkpoint_stores_head");
   (void)f.string("config_of");
   (void)f.find("config_overrides");
   if (const auto* rows = f.find("evaluations")) {
@@ -405,6 +457,63 @@ std::optional<ParametricRange> read_parametric(const Record& record) {
   p->finish();
   if (!(range.min > 0 && range.min <= range.standard && range.standard <= range.max)) f.fail("parametric", "expected min <= default <= max");
   return range;
+}
+
+Publisher read_publisher(const Record& record) {
+  Fields f(record, record.value);
+  Publisher p;
+  p.id = f.required_string("id");
+  p.name = f.required_string("name");
+  p.aliases = f.strings("aliases");
+  p.owner = f.string("owner");
+  if (p.owner.empty()) p.owner = p.id;
+  p.mark = f.string("mark");
+  p.note = f.string("note");
+  for (const auto& state : f.strings("states")) p.states.push_back(date_in(f, "states", state));
+  if (!std::is_sorted(p.states.begin(), p.states.end())) f.fail("states", "expected the oldest first");
+  p.state_note = f.string("state_note");
+  p.imatrix = f.string("imatrix");
+  if (!p.imatrix.empty() && p.imatrix != "always" && p.imatrix != "never" && !is_date(p.imatrix)) f.fail("imatrix", "expected always, never or a date");
+  p.unpublished = f.string("unpublished");
+  p.head_copies = read_head_copies(f);
+  const auto format_in = [](Fields& of, const char* key) {
+    const auto name = of.string(key);
+    return name.empty() ? std::nullopt : std::optional(format_named(of, key, name));
+  };
+  if (const auto* list = f.find("mixes")) {
+    if (!list->is_array()) f.fail("mixes", "expected a list");
+    for (const auto& item : *list) {
+      Fields m(record, item, "mixes");
+      p.mixes.push_back({m.required_string("name"), m.required_string("of"), m.string("quality"), format_in(m, "output"), format_in(m, "token_embd")});
+      m.finish();
+    }
+  }
+  // What all rules have in common.
+  const auto applies = conditions_named(f, f.strings("rules_apply"));
+  const auto of_mixes = f.strings("rules_mixes");
+  if (const auto* list = f.find("rules")) {
+    if (!list->is_array()) f.fail("rules", "expected a list");
+    for (const auto& item : *list) {
+      Fields r(record, item, "rules");
+      Publisher::Rule rule;
+      rule.mixes = r.strings("mixes");
+      if (rule.mixes.empty()) rule.mixes = of_mixes;
+      rule.to_base = read_rule(r, rule.rule);
+      rule.rule.when.insert(rule.rule.when.begin(), applies.begin(), applies.end());
+      r.finish();
+      p.rules.push_back(std::move(rule));
+    }
+  }
+  if (const auto* map = f.find("checkpoints")) {
+    if (!map->is_object()) f.fail("checkpoints", "expected ORIGINAL: TAKEN");
+    for (const auto& [original, taken] : map->items()) {
+      if (!taken.is_string()) f.fail("checkpoints", "expected ORIGINAL: TAKEN");
+      p.checkpoints.emplace_back(original, taken.get<std::string>());
+    }
+  }
+  p.sources = sources_of(f, "sources", true);
+  f.finish();
+  return p;
 }
 
 Engine read_engine(const Record& record) {

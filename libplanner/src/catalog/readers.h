@@ -10,6 +10,7 @@ namespace planner {
 [[nodiscard]] Device read_device(const Record& record);
 [[nodiscard]] ModelEntry read_model(const Record& record);
 [[nodiscard]] Quantization read_quantization(const Record& record);
+[[nodiscard]] Publisher read_publisher(const Record& record);
 [[nodiscard]] Engine read_engine(const Record& record);
 
 /// A tokenizer family and the models that it serves. data/tokenizers.yaml says what each key means.

@@ -10,7 +10,7 @@
 
 namespace planner {
 
-enum class RecordKind : std::uint8_t { device, model, quantization, engine, tokenizer, tokenizer_fallback, evaluation, quality, platform, speed };
+enum class RecordKind : std::uint8_t { device, model, quantization, engine, tokenizer, tokenizer_fallback, evaluation, quality, platform, speed, publisher };
 
 struct Record {
   RecordKind kind = RecordKind::device;

@@ -93,7 +93,14 @@ void expand_rules(Record& r, const YAML::Node& groups, const YAML::Node& always,
     if (!groups || !groups[name]) fail(file, r.line, "quantization '" + r.id + "' uses the unknown group '" + name + "'");
     for (const auto& item : groups[name]) expanded.push_back(to_json(item, file));
   }
-  for (const auto& item : always) expanded.push_back(to_json(item, file));
+  for (const auto& item : always) {
+    auto rule = to_json(item, file);
+    if (const auto mixes = rule.find("mixes"); mixes != rule.end()) {
+      if (std::find(mixes->begin(), mixes->end(), r.id) == mixes->end()) continue;
+      rule.erase("mixes");
+    }
+    expanded.push_back(std::move(rule));
+  }
   r.value["rules"] = std::move(expanded);
 }
 
@@ -107,7 +114,7 @@ constexpr ListKind kLists[] = {
     {"engines", RecordKind::engine, "id"},           {"tokenizers", RecordKind::tokenizer, "id"},
     {"fallbacks", RecordKind::tokenizer_fallback, nullptr}, {"evaluations", RecordKind::evaluation, nullptr},
     {"quality", RecordKind::quality, nullptr},       {"platforms", RecordKind::platform, "id"},
-    {"speed", RecordKind::speed, "id"},
+    {"speed", RecordKind::speed, "id"},              {"publishers", RecordKind::publisher, "id"},
 };
 
 std::vector<Record> records_of(const YAML::Node& root, const std::string& file) {
@@ -128,7 +135,7 @@ std::vector<Record> records_of(const YAML::Node& root, const std::string& file) 
       auto r = make_record(list.kind, entry, file, list.id_key);
       if (list.kind == RecordKind::device) inherit(r, root, {"vendor", "family", "generation", "market"}, file);
       if (list.kind == RecordKind::quantization) {
-        inherit(r, root, {"source", "ecosystem"}, file);
+        inherit(r, root, {"source", "ecosystem", "head_copies"}, file);
         expand_rules(r, root["groups"], root["always"], file);
       }
       if (list.kind == RecordKind::quality) inherit(r, root, {"source", "model", "dataset"}, file);
@@ -136,7 +143,7 @@ std::vector<Record> records_of(const YAML::Node& root, const std::string& file) 
     }
   }
   if (!known) {
-    fail(file, 1, "no kind of data file: expected 'devices', 'quantizations', 'engines', 'tokenizers', 'evaluations', 'quality', 'platforms', 'speed', or a model with 'config' or 'config_of'");
+    fail(file, 1, "no kind of data file: expected 'devices', 'quantizations', 'engines', 'tokenizers', 'evaluations', 'quality', 'platforms', 'speed', 'publishers', or a model with 'config' or 'config_of'");
   }
   return out;
 }

@@ -33,14 +33,12 @@ ModelSummary summarize(const Subject& s) {
   return m;
 }
 
-std::string model_name(const Subject& s) { return s.entry != nullptr && !s.entry->hf_id.empty() ? s.entry->hf_id : s.name; }
-
 QuantizationSummary summarize(const Subject& subject, const Quantization& q, const Weights& w, const Catalog& catalog) {
   QuantizationSummary s;
   s.name = q.name;
   s.bits_per_weight = w.stored.bits_per_weight();
   s.tensor_bytes = w.stored.tensor_bytes;
-  if (q.is_gguf()) s.file_size_bytes = gguf_file_size(*subject.model, w.stored, catalog.tokenizer_of(subject.model->hyperparameters, model_name(subject))).total_bytes;
+  if (q.is_gguf()) s.file_size_bytes = gguf_bytes(subject, *subject.model, w.stored, catalog);
   return s;
 }
 
@@ -148,11 +146,19 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
   if (text::equal_ignoring_case(request.engine, "all")) return compare_engines(request, catalog);
   Estimate out;
   auto subject = resolve_subject(request.model, catalog);
+  out.model = summarize(subject);
+  std::unique_ptr<Quantization> made;
+  const Quantization* quantization = nullptr;
+  if (!request.quantization.empty()) {
+    quantization = &catalog.resolve_quantization(request.quantization, made);
+    if (subject.file_bytes) out.notes.emplace_back("the file brings its own quantization; what was asked for replaces it");
+  }
+  // Without a quantization the whole table is asked for: its usual line stands for what all files hold.
+  if (const auto* usual = quantization != nullptr ? quantization : catalog.find_quantization("Q4_K_M")) take_as_stored(subject, *usual, catalog);
   if (text::equal_ignoring_case(request.draft, "mtp")) take_prediction_layers(subject);
   auto deployment = resolve_deployment(request, catalog, out.notes);
   const auto workload = resolve_workload(request, subject, *deployment.engine, out.notes);
   out.notes.insert(out.notes.end(), subject.notes.begin(), subject.notes.end());
-  out.model = summarize(subject);
   out.workload = workload;
   out.engine = deployment.engine->name;
   const auto at = request.engine.find('@');
@@ -161,12 +167,6 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
   out.machine = deployment.machine;
   engine::ComputeMemo memo;
 
-  std::unique_ptr<Quantization> made;
-  const Quantization* quantization = nullptr;
-  if (!request.quantization.empty()) {
-    quantization = &catalog.resolve_quantization(request.quantization, made);
-    if (subject.file_bytes) out.notes.emplace_back("the file brings its own quantization; what was asked for replaces it");
-  }
   const Companions companions(request, subject, quantization, deployment, catalog, out.notes);
   out.draft = companions.draft_name();
   out.projector = companions.projector_name();
@@ -189,6 +189,7 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
   if (quantization != nullptr) {
     weights = weigh(*subject.model, *quantization, deployment.overrides);
     out.quantization = summarize(subject, *quantization, weights, catalog);
+    if (request.solve) add_publisher_notes(out.notes, subject, *quantization, weights.stored, catalog);
     const auto& loads = deployment.engine->ecosystems;
     if (!loads.empty() && std::find(loads.begin(), loads.end(), quantization->ecosystem) == loads.end()) {
       out.notes.push_back(fmt::format("{} is not known to load {} ({})", deployment.engine->name, quantization->name, quantization->ecosystem));

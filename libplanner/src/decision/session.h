@@ -34,6 +34,13 @@ void take_prediction_layers(Subject& subject);
 /// The context that the model is made for; 0: not known.
 [[nodiscard]] std::int64_t context_limit(const Subject& subject);
 
+/// The tensors that files of `quantization` hold: another checkpoint where its publisher converts one, a head of its own where they store one.
+void take_as_stored(Subject& subject, const Quantization& quantization, const Catalog& catalog);
+/// Bytes of the GGUF file of `model`, the subject's or another layout of it.
+[[nodiscard]] std::int64_t gguf_bytes(const Subject& subject, const Model& model, const StoredModel& stored, const Catalog& catalog);
+/// What is to say of published files: publishers whose file of this name differs by more than 1 %, and how sure a publisher's recipe is.
+void add_publisher_notes(std::vector<std::string>& notes, const Subject& subject, const Quantization& quantization, const StoredModel& stored, const Catalog& catalog);
+
 /// Devices, host, engine and back end of a request.
 [[nodiscard]] Deployment resolve_deployment(const EstimateRequest& request, const Catalog& catalog, std::vector<std::string>& notes);
 [[nodiscard]] Workload resolve_workload(const EstimateRequest& request, const Subject& subject, const Engine& engine, std::vector<std::string>& notes);

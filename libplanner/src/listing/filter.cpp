@@ -145,6 +145,17 @@ std::vector<const Quantization*> filtered_quantizations(const Catalog& catalog, 
   return out;
 }
 
+std::vector<const Publisher*> filtered_publishers(const Catalog& catalog, std::span<const std::string> words) {
+  const Filter filter(words);
+  auto out = catalog.publishers();
+  std::erase_if(out, [&](const Publisher* p) {
+    std::vector<std::string> mixes;
+    for (const auto& mix : p->mixes) mixes.push_back(mix.name);
+    return !filter.matches(fields_of({p->id, p->name, p->owner}, p->aliases, mixes));
+  });
+  return out;
+}
+
 std::vector<const Engine*> filtered_engines(const Catalog& catalog, std::span<const std::string> words) {
   const Filter filter(words);
   auto out = catalog.engines();

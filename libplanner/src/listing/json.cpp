@@ -278,7 +278,20 @@ void write_quantization(JsonWriter& j, const Quantization& q, std::string_view m
     j.begin_object().field("model", m.model).field("imatrix", m.imatrix).field("perplexity", m.perplexity).field("perplexity_increase", m.perplexity_increase);
     j.field("kl_divergence", m.kl_divergence).key("dataset").text_or_null(m.dataset).key("source").text_or_null(m.source).end_object();
   }
-  j.end_array().key("source").text_or_null(q.source).end_object();
+  j.end_array().key("source").text_or_null(q.source).key("publisher").text_or_null(q.publisher);
+  j.key("made").text_or_null(recipe != nullptr ? recipe->made : std::string()).end_object();
+}
+
+void write_publisher(JsonWriter& j, const Publisher& p) {
+  j.begin_object().field("id", p.id).field("name", p.name).field("account", p.owner);
+  texts(j, "aliases", p.aliases);
+  j.key("note").text_or_null(p.note).key("imatrix").text_or_null(p.imatrix);
+  texts(j, "states", p.states);
+  j.key("state_note").text_or_null(p.state_note).field("own_rules", p.has_own_rules()).key("mixes").begin_array();
+  for (const auto& mix : p.mixes) j.begin_object().field("name", mix.name).field("of", mix.of).end_object();
+  j.end_array().key("unpublished").text_or_null(p.unpublished);
+  sources(j, p.sources);
+  j.end_object();
 }
 
 void write_format(JsonWriter& j, const TensorFormat& f) {
@@ -333,13 +346,16 @@ std::string to_json(std::span<const Device* const> devices, const Catalog& catal
   return j.take();
 }
 
-std::string to_json(std::span<const Quantization* const> quantizations, std::span<const TensorFormat* const> formats, const Catalog& catalog) {
+std::string to_json(std::span<const Quantization* const> quantizations, std::span<const TensorFormat* const> formats,
+                    std::span<const Publisher* const> publishers, const Catalog& catalog) {
   const auto measured_model = reference_model(catalog);
   JsonWriter j;
   j.begin_object().field("schema", "planner.quants/1").key("quants").begin_array();
   for (const auto* q : quantizations) write_quantization(j, *q, measured_model);
   j.end_array().key("formats").begin_array();
   for (const auto* f : formats) write_format(j, *f);
+  j.end_array().key("publishers").begin_array();
+  for (const auto* p : publishers) write_publisher(j, *p);
   j.end_array().end_object();
   return j.take();
 }
@@ -356,7 +372,7 @@ std::string list_json(EntryKind kind, std::span<const std::string> words, const 
   switch (kind) {
     case EntryKind::model: return to_json(filtered_models(catalog, words), catalog);
     case EntryKind::device: return to_json(filtered_devices(catalog, words), catalog);
-    case EntryKind::quantization: return to_json(filtered_quantizations(catalog, words), filtered_formats(words), catalog);
+    case EntryKind::quantization: return to_json(filtered_quantizations(catalog, words), filtered_formats(words), filtered_publishers(catalog, words), catalog);
     case EntryKind::engine: return to_json(filtered_engines(catalog, words));
   }
   return {};

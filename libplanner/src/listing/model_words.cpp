@@ -411,6 +411,20 @@ std::optional<double> base_bits_per_weight(const Quantization& quantization) {
   return s.bits + (share > 0 ? (s.scale_bits + s.zero_bits) / share : 0.0);
 }
 
+std::string publisher_in_words(const Publisher& publisher) {
+  std::vector<std::string> parts;
+  if (publisher.imatrix == "always") parts.emplace_back("with an importance matrix");
+  else if (publisher.imatrix == "never") parts.emplace_back("without an importance matrix");
+  else if (!publisher.imatrix.empty()) parts.push_back("with an importance matrix since " + publisher.imatrix);
+  std::vector<std::string> mixes;
+  for (const auto& mix : publisher.mixes) mixes.push_back(mix.name);
+  if (!mixes.empty()) parts.push_back(fmt::format("own mixes {}", fmt::join(mixes, ", ")));
+  if (!publisher.states.empty()) parts.push_back(fmt::format("recipe of {}", fmt::join(publisher.states, ", ")));
+  if (!publisher.unpublished.empty()) parts.push_back(fmt::format("{}* not told", publisher.unpublished));
+  if (!publisher.note.empty()) parts.push_back(publisher.note);
+  return fmt::format("{}", fmt::join(parts, "; "));
+}
+
 std::string reference_model(const Catalog& catalog) {
   std::vector<std::pair<std::string, std::size_t>> counts;
   for (const auto* q : catalog.quantizations()) {

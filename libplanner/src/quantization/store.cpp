@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
+#include <unordered_map>
 
 #include "planner/error.h"
 #include "planner/quantization.h"
@@ -54,7 +56,18 @@ struct ModelFacts {
   const Hyperparameters& hp;
   std::int64_t gqa;
   bool imatrix;
+  std::string_view made;  ///< ISO date: sorts as text
+  bool stored_head;
 };
+
+/// When a file was made, where that is not known: after every change.
+constexpr std::string_view kToday = "9999";
+
+ModelFacts facts_of(const Model& model, const GgufRecipe& recipe, std::optional<bool> imatrix) {
+  const std::string_view made = !recipe.made.empty() ? std::string_view(recipe.made) : !model.release_date.empty() ? std::string_view(model.release_date) : kToday;
+  const bool usual = recipe.imatrix == Imatrix::required || (recipe.imatrix_since.empty() ? recipe.imatrix != Imatrix::none : made >= recipe.imatrix_since);
+  return {model.hyperparameters, gqa_of_first_layer(model.hyperparameters), imatrix.value_or(usual), made, model.checkpoint_stores_head};
+}
 
 /// Nothing: the condition is about single tensors.
 std::optional<bool> holds_for_model(const RecipeRule::Condition& c, const ModelFacts& m) {
@@ -70,6 +83,9 @@ std::optional<bool> holds_for_model(const RecipeRule::Condition& c, const ModelF
     case RuleCondition::arch: return m.hp.architecture == c.word;
     case RuleCondition::not_arch: return m.hp.architecture != c.word;
     case RuleCondition::is_70b: return is_70b(m.hp);
+    case RuleCondition::made_from: return m.made >= c.word;
+    case RuleCondition::made_before: return m.made < c.word;
+    case RuleCondition::stored_head: return m.stored_head;
     default: return std::nullopt;
   }
 }
@@ -94,6 +110,7 @@ struct Position {
   std::int64_t counted;  ///< tensors of this role before it
   std::int64_t layer;    ///< the quantizer's layer index: the block's number in a mixture of experts, else `counted`
   std::int64_t n;        ///< out of how many
+  std::int64_t named = 0, n_named = 0;  ///< tensors of this name before it, and in all; counted where a rule asks for names
 };
 
 bool holds_for_tensor(const RecipeRule::Condition& c, const Tensor& t, FormatId base, const Position& p) {
@@ -105,6 +122,10 @@ bool holds_for_tensor(const RecipeRule::Condition& c, const Tensor& t, FormatId 
     case RuleCondition::first_part: return p.layer < p.n / c.number;
     case RuleCondition::counted_part: return p.counted < p.n / c.number;
     case RuleCondition::middle: return p.layer >= p.n / 8 && p.layer < 7 * p.n / 8;
+    case RuleCondition::not_ragged: return t.shape[0] % tensor_format(base).block_weights == 0;
+    case RuleCondition::mtp: return t.part == ModelPart::mtp;
+    case RuleCondition::more_bits_of_name: return more_bits(p.named, p.n_named);
+    case RuleCondition::outer_of_name: return p.named < p.n_named / 8 || p.named > 7 * p.n_named / 8;
     default: return false;
   }
 }
@@ -115,10 +136,47 @@ bool is_stored(const Model& model, const Tensor& t) {
   return t.part == ModelPart::text || (t.part == ModelPart::mtp && model.file_holds_mtp);
 }
 
+/// "blk.3.ffn_down_exps.weight" -> "ffn_down_exps"
+std::string_view name_in_block(std::string_view name) {
+  if (name.starts_with("blk.")) name.remove_prefix(name.find('.', 4) + 1);
+  if (name.ends_with(".weight")) name.remove_suffix(7);
+  return name;
+}
+
+/// The rules that go by names, and how often each name occurs. Empty, and without cost, where no rule does.
+class NamedRules {
+ public:
+  NamedRules(const Model& model, const std::vector<LiveRule>& rules) {
+    if (std::none_of(rules.begin(), rules.end(), [](const LiveRule& r) { return !r.rule->names.empty(); })) return;
+    for (const auto& t : model.tensors) {
+      if (!is_stored(model, t)) continue;
+      const auto name = name_in_block(t.name);
+      const auto [it, fresh] = names_.try_emplace(name);
+      ++it->second.in_all;
+      if (!fresh) continue;
+      for (const auto& r : rules) {
+        const auto& endings = r.rule->names;
+        const bool meant = endings.empty() || std::any_of(endings.begin(), endings.end(), [&](const auto& ending) { return name.ends_with(ending); });
+        it->second.meant.push_back(meant);
+      }
+    }
+  }
+
+  struct Name {
+    std::vector<bool> meant;  ///< by each of the live rules
+    std::int64_t before = 0, in_all = 0;
+  };
+  /// Null: no rule goes by names.
+  [[nodiscard]] Name* find(const Tensor& t) { return names_.empty() ? nullptr : &names_.at(name_in_block(t.name)); }
+
+ private:
+  std::unordered_map<std::string_view, Name> names_;
+};
+
 void store_gguf(const Model& model, const GgufRecipe& recipe, std::optional<bool> imatrix, StoredModel& out) {
   const auto& hp = model.hyperparameters;
-  const ModelFacts facts{hp, gqa_of_first_layer(hp), imatrix.value_or(recipe.imatrix != Imatrix::none)};
-  const auto rules = live_rules(recipe, facts);
+  const auto rules = live_rules(recipe, facts_of(model, recipe, imatrix));
+  NamedRules named(model, rules);
   // In the recipe's order, for each role.
   std::array<std::vector<const LiveRule*>, kRoles> rules_of;
   for (const auto& rule : rules) {
@@ -147,11 +205,14 @@ void store_gguf(const Model& model, const GgufRecipe& recipe, std::optional<bool
         const bool serves_as_head = hp.tied_embeddings && t.role == TensorRole::token_embd;
         const TensorRole role = serves_as_head ? TensorRole::output : t.role;
         auto& before = is_v_like(role) ? v_like_counted : counted[static_cast<std::size_t>(role)];
-        const Position position{before, hp.n_experts > 1 && !is_v_like(role) ? t.layer : before, is_v_like(role) ? n_v_like : n_blocks};
+        Position position{before, hp.n_experts > 1 && !is_v_like(role) ? t.layer : before, is_v_like(role) ? n_v_like : n_blocks};
         ++before;
+        auto* const name = named.find(t);
+        if (name != nullptr) position.named = name->before++, position.n_named = name->in_all;
         for (const auto* live : rules_of[static_cast<std::size_t>(role)]) {
           const auto& from = live->rule->from;
           if (!from.empty() && std::find(from.begin(), from.end(), format) == from.end()) continue;
+          if (name != nullptr && !name->meant[static_cast<std::size_t>(live - rules.data())]) continue;
           if (std::all_of(live->when.begin(), live->when.end(), [&](const auto& c) { return holds_for_tensor(c, t, recipe.base, position); })) format = live->rule->to;
         }
         format = quantization::fitting(format, t.shape[0]);
@@ -213,6 +274,15 @@ StoredModel store(const Model& model, const Quantization& quantization, std::opt
     if (out.bytes[i] > 0 && model.tensors[i].is_parameter) out.parameters += model.tensors[i].n_elements();
   }
   return out;
+}
+
+bool copies_tied_head(const Model& model, const Quantization& quantization) {
+  const auto* recipe = std::get_if<GgufRecipe>(&quantization.recipe);
+  if (recipe == nullptr || recipe->head_copies.empty() || !model.hyperparameters.tied_embeddings) return false;
+  const auto facts = facts_of(model, *recipe, std::nullopt);
+  return std::any_of(recipe->head_copies.begin(), recipe->head_copies.end(), [&](const auto& when) {
+    return std::all_of(when.begin(), when.end(), [&](const auto& condition) { return holds_for_model(condition, facts).value_or(false); });
+  });
 }
 
 std::int64_t tensor_bytes(const Tensor& tensor, FormatId format) {
