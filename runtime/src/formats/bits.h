@@ -76,7 +76,7 @@ inline bool half_is_finite(const u8* p) { return (load_u16(p) & 0x7c00U) != 0x7c
 constexpr const char* kScaleNotFinite = "a scale that is not finite";
 
 /// A sign byte of eight weights: seven bits as stored, the eighth makes their number even.
-inline std::uint32_t sign_byte(std::uint32_t seven_bits) {
+constexpr std::uint32_t sign_byte(std::uint32_t seven_bits) {
   std::uint32_t parity = seven_bits ^ seven_bits >> 4;
   parity ^= parity >> 2;
   parity ^= parity >> 1;

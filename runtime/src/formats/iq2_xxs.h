@@ -22,6 +22,24 @@ struct IQ2_XXS {
 
   static const char* check(const u8* b) { return half_is_finite(b) ? nullptr : kScaleNotFinite; }
   static void set_scale(u8* b, float d) { store_half(b, d); }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_256_o;
+  static constexpr float kUnit = 0.125F;
+  static constexpr bool kHalves = false;
+  static constexpr i8 kMagnitudes[4] = {8, 25, 43, 0};
+  static Octets octets(const u8* b) {
+    const auto raw = load_512(b + 2);
+    const auto index = _mm512_maskz_permutexvar_epi8(0x5555555555555555U, bytes_512([](int p) { return 8 * (p / 8) + p % 8 / 2; }), raw);
+    Octets o;
+    spread_octets(lookup_words<256>(kIq2Xxs, index), lookup_table<kMagnitudes, 0>(), o.magnitude);
+    complete_signs(_mm512_multishift_epi64_epi8(bytes_512([](int p) { return 32 + 7 * (p % 4); }), raw), o.sign);
+    o.scale[0] = odd_scale(_mm512_srli_epi32(_mm512_shuffle_epi32(raw, _MM_PERM_DDBB), 27));
+    return o;
+  }
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) { return row_of_lattice<IQ2_XXS>(b, columns, x); }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<IQ2_XXS>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

@@ -24,6 +24,31 @@ struct IQ3_S {
 
   static const char* check(const u8* b) { return half_is_finite(b) ? nullptr : kScaleNotFinite; }
   static void set_scale(u8* b, float d) { store_half(b, d); }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_256_o;
+  static constexpr float kUnit = 1.0F;
+  static constexpr bool kHalves = false;
+  static constexpr i8 kMagnitudes[8] = {1, 3, 5, 7, 9, 11, 13, 15};
+  static Octets octets(const u8* b) {
+    const auto raw = load_512(b + 2), high = qwords_of_bytes(b + 66);
+    const auto bytes = bytes_512([](int p) { return 8 * (p / 8) + p % 8 / 2; }), bits = bytes_512([](int p) { return p % 8 / 2; });
+    constexpr __mmask64 kLow = 0x5555555555555555U, kHigh = 0xaaaaaaaaaaaaaaaaU;
+    const auto four = _mm512_set1_epi8(4);
+    // The ninth bit of an index comes lowest into the byte above; what stands above it is not looked at.
+    const auto first = _mm512_mask_multishift_epi64_epi8(_mm512_maskz_permutexvar_epi8(kLow, bytes, raw), kHigh, bits, high);
+    const auto last = _mm512_mask_multishift_epi64_epi8(_mm512_maskz_permutexvar_epi8(kLow, _mm512_add_epi8(bytes, four), raw), kHigh,
+                                                        _mm512_add_epi8(bits, four), high);
+    Octets o;
+    spread_quads(lookup_words<512>(kIq3S, first), lookup_words<512>(kIq3S, last), lookup_table<kMagnitudes, 0>(), o.magnitude);
+    transpose_signs(load_256(b + 74), o.sign);
+    const auto nibbles = _mm512_srlv_epi32(_mm512_set1_epi32(load_i32(b + 106)), _mm512_set_epi32(28, 28, 24, 24, 20, 20, 16, 16, 12, 12, 8, 8, 4, 4, 0, 0));
+    o.scale[0] = odd_scale(_mm512_add_epi32(nibbles, nibbles));
+    return o;
+  }
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) { return row_of_lattice<IQ3_S>(b, columns, x); }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<IQ3_S>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

@@ -205,4 +205,77 @@ __m512i lookup_words(const std::uint16_t* table, __m512i index) {
   }
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// Lattices (IQ): the four registers of a block hold, for groups t = 0 .. 7, octet i of the group in qword t of register i; form q8_256_o. A 16-bit
+// entry packs the codes of an octet (of half an octet in IQ3): shifts of qwords spread them, a look-up turns them into magnitudes, and the signs,
+// bits as they are, go to the activations.
+// ---------------------------------------------------------------------------------------------------------------------
+
+struct Octets {
+  __m512i magnitude[4];
+  std::uint64_t sign[4];  ///< byte t: of octet 4 t + i
+  __m512i scale[2];       ///< in both lanes of group t: of its first 16 weights, of its last
+};
+
+inline __m512i odd_scale(__m512i twice) { return _mm512_ternarylogic_epi32(twice, _mm512_set1_epi32(30), _mm512_set1_epi32(1), 0xea); }  // twice & 30 | 1
+/// Eight bytes, shorts or words as qwords.
+inline __m512i qwords_of_bytes(const u8* p) { return _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
+inline __m512i both_lanes(__m512i qwords) { return _mm512_shuffle_epi32(qwords, _MM_PERM_CCAA); }
+
+/// Signs of octets by number to signs by register.
+inline void transpose_signs(__m256i bytes, std::uint64_t* sign) {
+  const auto order = bytes_512([](int p) { return 4 * (p % 8) + p / 8 % 4; });
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sign), _mm256_permutexvar_epi8(_mm512_castsi512_si256(order), bytes));
+}
+/// The same from seven bits each, in bytes 0 .. 3 of qword t; the eighth bit makes their number even.
+inline void complete_signs(__m512i sevens, std::uint64_t* sign) {
+  const auto order = bytes_512([](int p) { return 8 * (p % 8) + p / 8 % 4; });
+  const auto low = bytes_512([](int p) { return sign_byte(static_cast<std::uint32_t>(p)); });
+  const auto high = bytes_512([](int p) { return sign_byte(static_cast<std::uint32_t>(64 + p)); });
+  const auto bytes = _mm512_permutex2var_epi8(low, _mm512_permutexvar_epi8(order, sevens), high);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sign), _mm512_castsi512_si256(bytes));
+}
+
+/// Magnitudes of IQ2 from entries of octets in plain order.
+inline void spread_octets(__m512i entries, __m512i values, __m512i* magnitude) {
+  const auto first = bytes_512([](int p) { return 2 * (p % 8); });
+  for (int i = 0; i < 4; ++i) {
+    const auto at = _mm512_add_epi8(first, _mm512_set1_epi8(static_cast<char>(16 * i)));
+    magnitude[i] = _mm512_permutexvar_epi8(_mm512_multishift_epi64_epi8(at, entries), values);
+  }
+}
+/// Magnitudes of IQ3 from the entries of a group's first four quads and of its last four.
+inline void spread_quads(__m512i first_four, __m512i last_four, __m512i values, __m512i* magnitude) {
+  const auto first = bytes_512([](int p) { return 16 * (p % 8 / 4) + 3 * (p % 4); });
+  const auto second = _mm512_add_epi8(first, _mm512_set1_epi8(32));
+  magnitude[0] = _mm512_permutexvar_epi8(_mm512_multishift_epi64_epi8(first, first_four), values);
+  magnitude[1] = _mm512_permutexvar_epi8(_mm512_multishift_epi64_epi8(second, first_four), values);
+  magnitude[2] = _mm512_permutexvar_epi8(_mm512_multishift_epi64_epi8(first, last_four), values);
+  magnitude[3] = _mm512_permutexvar_epi8(_mm512_multishift_epi64_epi8(second, last_four), values);
+}
+
+/// F::octets(block) gives Octets, F::kUnit what the scales are multiples of, F::kHalves whether a group has two.
+template <class F>
+__m512 row_of_lattice(const u8* b, std::int64_t columns, const ActivationRow& x) {
+  auto sum = _mm512_setzero_ps();
+  for (std::int64_t i = 0; i < columns; i += 256, b += F::kBytes) {
+    prefetch(b, F::kBytes);
+    const Octets o = F::octets(b);
+    const auto signed_x = [&](int k) {
+      const auto v = load_512(x.q + i + 64 * k);
+      return _mm512_mask_sub_epi8(v, o.sign[k], _mm512_setzero_si512(), v);
+    };
+    const auto zero = _mm512_setzero_si512();
+    const auto a = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, o.magnitude[0], signed_x(0)), o.magnitude[1], signed_x(1));
+    const auto c = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, o.magnitude[2], signed_x(2)), o.magnitude[3], signed_x(3));
+    __m512i ints;
+    if constexpr (F::kHalves)
+      ints = _mm512_add_epi32(_mm512_mullo_epi32(a, o.scale[0]), _mm512_mullo_epi32(c, o.scale[1]));
+    else
+      ints = _mm512_mullo_epi32(_mm512_add_epi32(a, c), o.scale[0]);
+    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(ints), _mm512_set1_ps(half_at(b) * x.scale[i / 32] * F::kUnit), sum);
+  }
+  return sum;
+}
+
 }  // namespace planner::runtime::PLANNER_PATH
