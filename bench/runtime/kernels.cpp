@@ -1,7 +1,8 @@
-// Kernels: one token's product y = W x of every format and path.
-//   in_cache/FORMAT/PATH     64 rows that stay in the second-level cache, one core: what binds when memory is quick. Counters: weights per
+// Kernels: the product y = W x of every format and path.
+//   in_cache/FORMAT/PATH     one token, 64 rows that stay in the second-level cache, one core: what binds when memory is quick. Counters: weights per
 //                            nanosecond, and per cycle of the core's clock, which a chain of dependent additions tells.
-//   from_memory/FORMAT/PATH  512 MiB of weights on all cores: GB/s (decimal), and the share of the read bandwidth measured right before.
+//   many_tokens/FORMAT/PATH  256 tokens at once, as in prefill, one core: multiply-additions per cycle.
+//   from_memory/FORMAT/PATH  one token, 512 MiB of weights on all cores: GB/s (decimal), and the share of the read bandwidth measured right before.
 // Paths that this machine lacks are not there. Choose with --benchmark_filter=in_cache/Q4_K/
 
 #include <benchmark/benchmark.h>
@@ -74,6 +75,28 @@ void in_cache(benchmark::State& state, const Format& format, Path path) {
   state.counters["GB/s"] = Counter(static_cast<double>(w.matrix.bytes()) * static_cast<double>(state.iterations()) * 1e-9, Counter::kIsRate);
 }
 
+/// 256 tokens at once: multiply-additions a cycle, unpacking included.
+void many_tokens(benchmark::State& state, const Format& format, Path path) {
+  constexpr std::int64_t kTokens = 256;
+  Weights w(format, 128, 1536);
+  Random random(2);
+  w.x.resize(static_cast<std::size_t>(kTokens * w.matrix.columns));
+  for (auto& v : w.x) v = random.normal();
+  w.y.resize(static_cast<std::size_t>(kTokens * w.matrix.rows));
+  Activations x;
+  x.assign(w.x.data(), w.matrix.columns, kTokens);
+  const Execution execution{nullptr, path};
+  const double ghz = clock_ghz();
+  for (auto _ : state) {
+    multiply(w.matrix, x, w.y.data(), execution);
+    benchmark::DoNotOptimize(w.y.data());
+  }
+  const auto products = static_cast<double>(w.matrix.rows * w.matrix.columns * kTokens) * static_cast<double>(state.iterations());
+  using benchmark::Counter;
+  state.counters["products/ns"] = Counter(products * 1e-9, Counter::kIsRate);
+  if (ghz > 0) state.counters["products/cycle"] = Counter(products * 1e-9 / ghz, Counter::kIsRate);
+}
+
 void from_memory(benchmark::State& state, const Format& format, Path path) {
   constexpr std::int64_t kColumns = 1536;
   Weights w(format, (std::int64_t{512} << 20) / format.row_bytes(kColumns), kColumns);
@@ -103,6 +126,7 @@ const int registered = [] {
     for (const auto path : available_paths()) {
       const std::string name = std::string(format.name()) + "/" + std::string(to_string(path));
       benchmark::RegisterBenchmark(("in_cache/" + name).c_str(), [&format, path](benchmark::State& s) { in_cache(s, format, path); })->MinTime(0.1);
+      if (path != Path::reference) benchmark::RegisterBenchmark(("many_tokens/" + name).c_str(), [&format, path](benchmark::State& s) { many_tokens(s, format, path); })->MinTime(0.1);
       if (path != Path::reference && path != Path::portable)
         benchmark::RegisterBenchmark(("from_memory/" + name).c_str(), [&format, path](benchmark::State& s) { from_memory(s, format, path); })->Iterations(10)->UseRealTime();
     }

@@ -13,13 +13,14 @@ namespace planner::runtime {
 enum class Form : std::uint8_t {
   values,    ///< as they are
   q8_32,     ///< 8 bits, a scale for every 32
+  q8_32_t,   ///< the same, each whole 512 as [8 parts][16 blocks][4]: dwords of 16 blocks side by side; what is left of a row in plain order
   q8_256,    ///< 8 bits, a scale for every 256
   q8_256_p,  ///< [2 halves][2 nibbles][2][32], of [half][2][nibble][32] (Q4_K, Q5_K); sums are those of every 32, then eight zeros
   q8_256_h,  ///< [4 bit pairs][2 halves][32], of [half][bit pair][32] (Q2_K, Q3_K)
   q8_256_n,  ///< [2 halves][2 nibbles][4][16], of [half][4][nibble][16] (IQ4_XS)
   q8_256_o,  ///< [4][8 groups][8], of [group][4][8] (IQ2, IQ3)
 };
-constexpr int kForms = 7;
+constexpr int kForms = 8;
 
 /// One token's activations in one form. Quantized: value i is about q[i] * scale[i / 32].
 struct ActivationRow {

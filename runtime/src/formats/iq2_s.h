@@ -33,7 +33,7 @@ struct IQ2_S {
                                                          bytes_512([](int p) { return 2 * (p % 8 / 2); }), qwords_of_bytes(b + 66));
     Octets o;
     spread_octets(lookup_words<1024>(kIq2S, index), lookup_table<kMagnitudes, 0>(), o.magnitude);
-    transpose_signs(load_256(b + 34), o.sign);
+    o.signs = _mm512_cvtepu32_epi64(load_256(b + 34));
     const auto scales = both_lanes(qwords_of_bytes(b + 74));
     o.scale[0] = odd_scale(_mm512_slli_epi32(scales, 1));
     o.scale[1] = odd_scale(_mm512_srli_epi32(scales, 3));

@@ -31,7 +31,7 @@ struct IQ2_XS {
     const auto words = load_512(b + 2);
     Octets o;
     spread_octets(lookup_words<512>(kIq2Xs, words), lookup_table<kMagnitudes, 0>(), o.magnitude);
-    complete_signs(_mm512_multishift_epi64_epi8(bytes_512([](int p) { return 16 * (p % 4) + 9; }), words), o.sign);
+    o.signs = complete_signs(_mm512_multishift_epi64_epi8(bytes_512([](int p) { return 16 * (p % 4) + 9; }), words));
     const auto scales = both_lanes(qwords_of_bytes(b + 66));
     o.scale[0] = odd_scale(_mm512_slli_epi32(scales, 1));
     o.scale[1] = odd_scale(_mm512_srli_epi32(scales, 3));

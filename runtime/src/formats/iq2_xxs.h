@@ -33,7 +33,7 @@ struct IQ2_XXS {
     const auto index = _mm512_maskz_permutexvar_epi8(0x5555555555555555U, bytes_512([](int p) { return 8 * (p / 8) + p % 8 / 2; }), raw);
     Octets o;
     spread_octets(lookup_words<256>(kIq2Xxs, index), lookup_table<kMagnitudes, 0>(), o.magnitude);
-    complete_signs(_mm512_multishift_epi64_epi8(bytes_512([](int p) { return 32 + 7 * (p % 4); }), raw), o.sign);
+    o.signs = complete_signs(_mm512_multishift_epi64_epi8(bytes_512([](int p) { return 32 + 7 * (p % 4); }), raw));
     o.scale[0] = odd_scale(_mm512_srli_epi32(_mm512_shuffle_epi32(raw, _MM_PERM_DDBB), 27));
     return o;
   }

@@ -41,7 +41,7 @@ struct IQ3_S {
                                                         _mm512_add_epi8(bits, four), high);
     Octets o;
     spread_quads(lookup_words<512>(kIq3S, first), lookup_words<512>(kIq3S, last), lookup_table<kMagnitudes, 0>(), o.magnitude);
-    transpose_signs(load_256(b + 74), o.sign);
+    o.signs = _mm512_cvtepu32_epi64(load_256(b + 74));
     const auto nibbles = _mm512_srlv_epi32(_mm512_set1_epi32(load_i32(b + 106)), _mm512_set_epi32(28, 28, 24, 24, 20, 20, 16, 16, 12, 12, 8, 8, 4, 4, 0, 0));
     o.scale[0] = odd_scale(_mm512_add_epi32(nibbles, nibbles));
     return o;

@@ -39,7 +39,7 @@ struct IQ3_XXS {
     Octets o;
     spread_quads(lookup_words<256>(kIq3Xxs, first), lookup_words<256>(kIq3Xxs, last), lookup_table<kMagnitudes, 0>(), o.magnitude);
     const auto groups = _mm512_cvtepu32_epi64(load_256(b + 66));
-    complete_signs(_mm512_multishift_epi64_epi8(bytes_512([](int p) { return 7 * (p % 4); }), groups), o.sign);
+    o.signs = complete_signs(_mm512_multishift_epi64_epi8(bytes_512([](int p) { return 7 * (p % 4); }), groups));
     o.scale[0] = odd_scale(_mm512_srli_epi32(both_lanes(groups), 27));
     return o;
   }

@@ -22,7 +22,8 @@ struct IQ4_NL {
   static void set_scale(u8* b, float d) { store_half(b, d); }
 
 #if defined(PLANNER_AVX512)
-  static constexpr Form kForm = Form::q8_32;
+  static constexpr Form kForm = Form::q8_32_t;
+  static constexpr int kCodesAt = 2;
   static constexpr int kBias = 128;
   struct Constants {
     Nibbles nibbles;
@@ -30,7 +31,8 @@ struct IQ4_NL {
     __m512i values;
   };
   static Constants constants() { return {Nibbles::make<2, kBytes>(), Stride18::make(), lookup_table<kIq4Values, kBias>()}; }
-  static __m512i codes(const u8* b, __mmask64 readable, const Constants& c) { return _mm512_permutexvar_epi8(c.nibbles.load(b, readable), c.values); }
+  static __m512i from_nibbles(__m512i nibbles, const Constants& c) { return _mm512_permutexvar_epi8(nibbles, c.values); }
+  static __m512i codes(const u8* b, __mmask64 readable, const Constants& c) { return from_nibbles(c.nibbles.load(b, readable), c); }
   static __m512 scales(const u8* b, int n, const Constants& c) {
     return n == 16 ? c.stride.halves(b) : halves_512(n, [b](int i) { return b + 18 * i; });
   }

@@ -29,7 +29,8 @@ struct MXFP4 {
   }
 
 #if defined(PLANNER_AVX512)
-  static constexpr Form kForm = Form::q8_32;
+  static constexpr Form kForm = Form::q8_32_t;
+  static constexpr int kCodesAt = 1;
   static constexpr int kBias = 12;
   struct Constants {
     Nibbles nibbles;
@@ -39,7 +40,8 @@ struct MXFP4 {
     return {Nibbles::make<1, kBytes>(), lookup_table<kMxfp4Values, kBias>(), bytes_512([](int i) { return i < 8 ? 17 * i : 0; }),
             bytes_512([](int i) { return i >= 8 && i < 16 ? 17 * i - 128 : 0; })};
   }
-  static __m512i codes(const u8* b, __mmask64 readable, const Constants& c) { return _mm512_permutexvar_epi8(c.nibbles.load(b, readable), c.values); }
+  static __m512i from_nibbles(__m512i nibbles, const Constants& c) { return _mm512_permutexvar_epi8(nibbles, c.values); }
+  static __m512i codes(const u8* b, __mmask64 readable, const Constants& c) { return from_nibbles(c.nibbles.load(b, readable), c); }
   /// The two subnormal scales are taken for 0.
   static __m512 scales(const u8* b, int n, const Constants& c) {
     __m128i e;

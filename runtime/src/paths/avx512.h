@@ -116,17 +116,53 @@ __m512i lookup_table() {
 // Blocks of 32 weights: two blocks make a register. F has
 //   static constexpr int kBias                           what codes() adds to the codes that count
 //   static auto constants()                              registers that codes() and scales() need
+//   static __m512i from_nibbles(__m512i, constants), kCodesAt   where kForm is q8_32_t: codes from the lower nibbles of bytes
 //   static __m512i codes(const u8* two_blocks, __mmask64 bytes that may be read, constants)
 //   static __m512 scales(const u8* blocks, int n, constants)  of n <= 16 blocks
 //   static __m512 offsets(const u8* blocks, int n)             where kOffset
+
+/// sum + products of blocks 2 k and 2 k + 1 of sixteen, whose scales are given.
+template <class F, class C>
+__m512 add_pair(__m512 sum, const u8* block, const i8* q, int k, __mmask64 readable, __m512 scales, const C& constants) {
+  const auto first = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  const auto ints = products(F::codes(block + 2 * k * F::kBytes, readable, constants), q + 64 * k);
+  const auto both = _mm512_permutexvar_ps(_mm512_add_epi32(first, _mm512_set1_epi32(2 * k)), scales);
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(ints), both, sum);
+}
+
+/// sum + products of sixteen blocks of 16 bytes of nibbles, in plain order: lanes are blocks, activations in form q8_32_t.
+template <class F, class C>
+__m512 add_sixteen(__m512 sum, const u8* block, const i8* q, __m512 scales, const C& constants) {
+  // Blocks 4 c + a in 128 bits c of register a; then dword k of block b in lane b of register k.
+  __m512i z[4];
+#pragma GCC unroll 4
+  for (int a = 0; a < 4; ++a) {
+    const u8* b = block + a * F::kBytes + F::kCodesAt;
+    const auto half = [b](int c) {
+      return _mm256_inserti128_si256(_mm256_castsi128_si256(load_128(b + 4 * c * F::kBytes)), load_128(b + 4 * (c + 1) * F::kBytes), 1);
+    };
+    z[a] = _mm512_inserti64x4(_mm512_castsi256_si512(half(0)), half(2), 1);
+  }
+  const auto a = _mm512_unpacklo_epi32(z[0], z[1]), b = _mm512_unpackhi_epi32(z[0], z[1]);
+  const auto c = _mm512_unpacklo_epi32(z[2], z[3]), d = _mm512_unpackhi_epi32(z[2], z[3]);
+  const __m512i dwords[4] = {_mm512_unpacklo_epi64(a, c), _mm512_unpackhi_epi64(a, c), _mm512_unpacklo_epi64(b, d), _mm512_unpackhi_epi64(b, d)};
+  auto low = _mm512_setzero_si512(), high = low;
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; ++k) {
+    low = _mm512_dpbusd_epi32(low, F::from_nibbles(dwords[k], constants), load_512(q + 64 * k));
+    high = _mm512_dpbusd_epi32(high, F::from_nibbles(_mm512_srli_epi16(dwords[k], 4), constants), load_512(q + 256 + 64 * k));
+  }
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_add_epi32(low, high)), scales, sum);
+}
+
 template <class F>
 __m512 row_of_32(const u8* block, std::int64_t columns, const ActivationRow& x) {
   const auto constants = F::constants();
   const auto ones = _mm512_set1_epi16(1);
-  const auto pair = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-  constexpr __mmask64 kBoth = 2 * F::kBytes >= 64 ? ~__mmask64{0} : (__mmask64{1} << (2 * F::kBytes % 64)) - 1;
+  constexpr __mmask64 kAll = ~__mmask64{0};
+  constexpr __mmask64 kBoth = 2 * F::kBytes >= 64 ? kAll : (__mmask64{1} << (2 * F::kBytes % 64)) - 1;
   constexpr __mmask64 kOne = (__mmask64{1} << F::kBytes) - 1;
-  auto sum = _mm512_setzero_ps();
+  auto sum = _mm512_setzero_ps(), odd_sum = sum;  // two, so that one addition need not wait for the other
   const std::int64_t n_blocks = columns / 32;
   for (std::int64_t i = 0; i < n_blocks; i += 16, block += 16 * F::kBytes) {
     const int n = static_cast<int>(n_blocks - i < 16 ? n_blocks - i : 16);
@@ -135,26 +171,28 @@ __m512 row_of_32(const u8* block, std::int64_t columns, const ActivationRow& x) 
     const auto scales = _mm512_mul_ps(F::scales(block, n, constants), xs);
     const auto xsums = _mm512_cvtepi32_ps(_mm512_madd_epi16(_mm512_maskz_loadu_epi32(mask, x.sums + 2 * i), ones));
     sum = _mm512_fnmadd_ps(_mm512_mul_ps(scales, _mm512_set1_ps(F::kBias)), xsums, sum);
-    if constexpr (F::kOffset) sum = _mm512_fmadd_ps(_mm512_mul_ps(F::offsets(block, n), xs), xsums, sum);
-    const u8* at = block;
+    if constexpr (F::kOffset) odd_sum = _mm512_fmadd_ps(_mm512_mul_ps(F::offsets(block, n), xs), xsums, odd_sum);
     const i8* q = x.q + 32 * i;
-    auto lanes = pair;
-    const auto step = [&](__mmask64 readable) {
-      prefetch(at, 1);
-      const auto ints = products(F::codes(at, readable, constants), q);
-      sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(ints), _mm512_permutexvar_ps(lanes, scales), sum);
-      lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(2));
-      at += 2 * F::kBytes;
-      q += 64;
-    };
     if (n == 16) {
-      for (int k = 0; k < 8; ++k) step(kBoth);
+      prefetch(block, 16 * F::kBytes);
+      if constexpr (F::kForm == Form::q8_32_t) {
+        sum = add_sixteen<F>(sum, block, q, scales, constants);
+        continue;
+      }
+      // Whole registers are read as long as they end within the sixteen blocks.
+      constexpr int kWhole = (16 * F::kBytes - 64) / (2 * F::kBytes);
+#pragma GCC unroll 8
+      for (int k = 0; k < 8; k += 2) {
+        sum = add_pair<F>(sum, block, q, k, k <= kWhole ? kAll : kBoth, scales, constants);
+        odd_sum = add_pair<F>(odd_sum, block, q, k + 1, k + 1 <= kWhole ? kAll : kBoth, scales, constants);
+      }
     } else {
-      for (int k = 0; k < n / 2; ++k) step(kBoth);
-      if (n % 2 != 0) step(kOne);
+      int k = 0;
+      for (; k < n / 2; ++k) sum = add_pair<F>(sum, block, q, k, kBoth, scales, constants);
+      if (n % 2 != 0) sum = add_pair<F>(sum, block, q, k, kOne, scales, constants);
     }
   }
-  return sum;
+  return _mm512_add_ps(sum, odd_sum);
 }
 
 /// f(i) for the first n of 16, as half precision bits; the rest 0.
@@ -190,7 +228,8 @@ struct Nibbles {
     return {bytes_512([](int i) { return kOffset + i / 32 * kStride + i % 16; }), _mm512_set_epi64(4, 4, 0, 0, 4, 4, 0, 0)};
   }
   [[nodiscard]] __m512i load(const u8* b, __mmask64 readable) const {
-    return _mm512_srlv_epi64(_mm512_permutexvar_epi8(bytes, _mm512_maskz_loadu_epi8(readable, b)), shifts);
+    const auto block = readable == ~__mmask64{0} ? load_512(b) : _mm512_maskz_loadu_epi8(readable, b);
+    return _mm512_srlv_epi64(_mm512_permutexvar_epi8(bytes, block), shifts);
   }
 };
 
@@ -213,8 +252,8 @@ __m512i lookup_words(const std::uint16_t* table, __m512i index) {
 
 struct Octets {
   __m512i magnitude[4];
-  std::uint64_t sign[4];  ///< byte t: of octet 4 t + i
-  __m512i scale[2];       ///< in both lanes of group t: of its first 16 weights, of its last
+  __m512i signs;     ///< byte i of qword t: of octet i of group t
+  __m512i scale[2];  ///< in both lanes of group t: of its first 16 weights, of its last
 };
 
 inline __m512i odd_scale(__m512i twice) { return _mm512_ternarylogic_epi32(twice, _mm512_set1_epi32(30), _mm512_set1_epi32(1), 0xea); }  // twice & 30 | 1
@@ -222,18 +261,11 @@ inline __m512i odd_scale(__m512i twice) { return _mm512_ternarylogic_epi32(twice
 inline __m512i qwords_of_bytes(const u8* p) { return _mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
 inline __m512i both_lanes(__m512i qwords) { return _mm512_shuffle_epi32(qwords, _MM_PERM_CCAA); }
 
-/// Signs of octets by number to signs by register.
-inline void transpose_signs(__m256i bytes, std::uint64_t* sign) {
-  const auto order = bytes_512([](int p) { return 4 * (p % 8) + p / 8 % 4; });
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sign), _mm256_permutexvar_epi8(_mm512_castsi512_si256(order), bytes));
-}
-/// The same from seven bits each, in bytes 0 .. 3 of qword t; the eighth bit makes their number even.
-inline void complete_signs(__m512i sevens, std::uint64_t* sign) {
-  const auto order = bytes_512([](int p) { return 8 * (p % 8) + p / 8 % 4; });
+/// Sign bytes from seven bits each; the eighth makes their number even.
+inline __m512i complete_signs(__m512i sevens) {
   const auto low = bytes_512([](int p) { return sign_byte(static_cast<std::uint32_t>(p)); });
   const auto high = bytes_512([](int p) { return sign_byte(static_cast<std::uint32_t>(64 + p)); });
-  const auto bytes = _mm512_permutex2var_epi8(low, _mm512_permutexvar_epi8(order, sevens), high);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sign), _mm512_castsi512_si256(bytes));
+  return _mm512_permutex2var_epi8(low, sevens, high);
 }
 
 /// Magnitudes of IQ2 from entries of octets in plain order.
@@ -262,8 +294,11 @@ __m512 row_of_lattice(const u8* b, std::int64_t columns, const ActivationRow& x)
     prefetch(b, F::kBytes);
     const Octets o = F::octets(b);
     const auto signed_x = [&](int k) {
+      // Bit j of the octet's sign byte, as the top bit of byte j.
+      const auto at = bytes_512([](int p) { return p % 8 + 64 - 7; });
+      const auto mask = _mm512_movepi8_mask(_mm512_multishift_epi64_epi8(_mm512_add_epi8(at, _mm512_set1_epi8(static_cast<char>(8 * k))), o.signs));
       const auto v = load_512(x.q + i + 64 * k);
-      return _mm512_mask_sub_epi8(v, o.sign[k], _mm512_setzero_si512(), v);
+      return _mm512_mask_sub_epi8(v, mask, _mm512_setzero_si512(), v);
     };
     const auto zero = _mm512_setzero_si512();
     const auto a = _mm512_dpbusd_epi32(_mm512_dpbusd_epi32(zero, o.magnitude[0], signed_x(0)), o.magnitude[1], signed_x(1));

@@ -240,8 +240,16 @@ constexpr int source_unit(Form form, int unit) {
 }
 
 inline void quantize(const float* x, std::int64_t n, Form form, i8* q, float* scale, std::int16_t* sums) {
-  if (form == Form::q8_32) {
+  if (form == Form::q8_32 || form == Form::q8_32_t) {
     for (std::int64_t i = 0; i < n; i += 32) scale[i / 32] = quantize_group(x + i, 32, q + i, sums + i / 16);
+    if (form == Form::q8_32) return;
+    for (std::int64_t i = 0; i + 512 <= n; i += 512) {
+      i8 plain[512];
+      std::memcpy(plain, q + i, 512);
+      for (int part = 0; part < 8; ++part) {
+        for (int block = 0; block < 16; ++block) std::memcpy(q + i + 64 * part + 4 * block, plain + 32 * block + 4 * part, 4);
+      }
+    }
     return;
   }
   for (std::int64_t i = 0; i < n; i += 256) {
