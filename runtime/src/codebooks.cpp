@@ -307,4 +307,18 @@ alignas(64) const std::uint16_t kIq1S[2048] = {
     0xaa20, 0xaa22, 0xaa28, 0xaa2a, 0xaa51, 0xaa54, 0xaa56, 0xaa80, 0xaa82, 0xaa88, 0xaa8a, 0xaa95, 0xaaa0, 0xaaa2, 0xaaa8, 0xaaaa,
 };
 
+namespace {
+
+constexpr ByteMasks make_byte_masks() {
+  ByteMasks masks{};
+  for (unsigned bits = 0; bits < 256; ++bits) {
+    for (unsigned j = 0; j < 8; ++j) masks.of[bits] |= (bits >> j & 1U) != 0 ? std::uint64_t{0xff} << (8 * j) : 0;
+  }
+  return masks;
+}
+
+}  // namespace
+
+constexpr ByteMasks kByteMasks = make_byte_masks();
+
 }  // namespace planner::runtime

@@ -15,13 +15,11 @@ struct IQ1_M {
     return static_cast<std::uint16_t>(b[49] >> 4 | (b[51] & 0xf0) | (b[53] & 0xf0) << 4 | (b[55] & 0xf0) << 8);
   }
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     const float d = float_from_half(scale_bits(b));
     for (int o = 0; o < 32; ++o) {
       const std::uint32_t n = b[32 + o / 2] >> (4 * (o % 2)) & 15U;
-      const std::uint32_t entry = kIq1S[b[o] | (n & 7U) << 8];
-      const int shift = n & 8U ? -1 : 1;
-      for (int j = 0; j < 8; ++j) q[8 * o + j] = static_cast<i8>(8 * (static_cast<int>(entry >> (2 * j) & 3U) - 1) + shift);
+      iq1_octet(kIq1S[b[o] | (n & 7U) << 8], (n & 8U) != 0, q + 8 * o);
     }
     for (int p = 0; p < 16; ++p) scale[p] = d * static_cast<float>(2 * (load_u16(b + 48 + 2 * (p / 4)) >> (3 * (p % 4)) & 7) + 1) * 0.125F;
   }

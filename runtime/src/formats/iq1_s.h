@@ -11,15 +11,11 @@ struct IQ1_S {
   static constexpr int kWeights = 256, kBytes = 50, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     const float d = half_at(b);
     for (int g = 0; g < 8; ++g) {
       const std::uint32_t high = load_u16(b + 34 + 2 * g);
-      const int shift = high & 0x8000U ? -1 : 1;
-      for (int l = 0; l < 4; ++l) {
-        const std::uint32_t entry = kIq1S[b[2 + 4 * g + l] | (high >> (3 * l) & 7U) << 8];
-        for (int j = 0; j < 8; ++j) q[32 * g + 8 * l + j] = static_cast<i8>(8 * (static_cast<int>(entry >> (2 * j) & 3U) - 1) + shift);
-      }
+      for (int l = 0; l < 4; ++l) iq1_octet(kIq1S[b[2 + 4 * g + l] | (high >> (3 * l) & 7U) << 8], (high & 0x8000U) != 0, q + 32 * g + 8 * l);
       scale[g] = d * static_cast<float>(2 * (high >> 12 & 7U) + 1) * 0.125F;
     }
   }

@@ -10,7 +10,7 @@ struct IQ2_S {
   static constexpr int kWeights = 256, kBytes = 82, kGroup = 16;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     const float d = half_at(b);
     for (int o = 0; o < 32; ++o) {
       const std::uint32_t index = b[2 + o] | (b[66 + o / 4] >> (2 * (o % 4)) & 3U) << 8;

@@ -10,7 +10,7 @@ struct IQ2_XXS {
   static constexpr int kWeights = 256, kBytes = 66, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     const float d = half_at(b);
     for (int g = 0; g < 8; ++g) {
       const u8* index = b + 2 + 8 * g;

@@ -10,14 +10,13 @@ struct IQ3_S {
   static constexpr int kWeights = 256, kBytes = 110, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     const float d = half_at(b);
-    for (int k = 0; k < 64; ++k) {
-      const std::uint32_t entry = kIq3S[b[2 + k] | (b[66 + k / 8] >> (k % 8) & 1U) << 8];
-      for (int j = 0; j < 4; ++j) {
-        const i8 m = static_cast<i8>(1 + 2 * (entry >> (3 * j) & 7U));
-        q[4 * k + j] = b[74 + k / 2] >> (4 * (k % 2) + j) & 1 ? static_cast<i8>(-m) : m;
-      }
+    for (int o = 0; o < 32; ++o) {
+      const u8* index = b + 2 + 2 * o;
+      const std::uint32_t high = b[66 + o / 4] >> (2 * (o % 4));
+      const auto codes = spread_triples(kIq3S[index[0] | (high & 1U) << 8] | static_cast<std::uint32_t>(kIq3S[index[1] | (high & 2U) << 7]) << 12);
+      store_octet(q + 8 * o, kEach + 2 * codes, b[74 + o]);
     }
     for (int g = 0; g < 8; ++g) scale[g] = d * static_cast<float>(1 + 2 * (b[106 + g / 2] >> (4 * (g % 2)) & 15));
   }

@@ -10,14 +10,15 @@ struct IQ3_XXS {
   static constexpr int kWeights = 256, kBytes = 98, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
-    constexpr i8 kMagnitude[8] = {4, 12, 20, 28, 36, 44, 52, 62};
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     const float d = half_at(b);
     for (int g = 0; g < 8; ++g) {
       const std::uint32_t a = load_u32(b + 66 + 4 * g);
-      for (int i = 0; i < 32; ++i) {
-        const i8 m = kMagnitude[kIq3Xxs[b[2 + 8 * g + i / 4]] >> (3 * (i % 4)) & 7];
-        q[32 * g + i] = sign_byte(a >> (7 * (i / 8)) & 127U) >> (i % 8) & 1U ? static_cast<i8>(-m) : m;
+      for (int l = 0; l < 4; ++l) {
+        const u8* index = b + 2 + 8 * g + 2 * l;
+        const auto codes = spread_triples(kIq3Xxs[index[0]] | static_cast<std::uint32_t>(kIq3Xxs[index[1]]) << 12);
+        const auto sevens = codes & codes >> 1 & codes >> 2 & kEach;  // the largest is 62, not 60
+        store_octet(q + 32 * g + 8 * l, 4 * kEach + 8 * codes + 2 * sevens, sign_byte(a >> (7 * l) & 127U));
       }
       scale[g] = d * (0.5F + static_cast<float>(a >> 28)) * 0.5F;
     }

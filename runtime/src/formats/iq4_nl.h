@@ -10,11 +10,8 @@ struct IQ4_NL {
   static constexpr int kWeights = 32, kBytes = 18, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
-    for (int i = 0; i < 16; ++i) {
-      q[i] = kIq4Values[b[2 + i] & 15];
-      q[i + 16] = kIq4Values[b[2 + i] >> 4];
-    }
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
+    unpack_nibbles(b + 2, q, [](Bytes16 v) { return look_up(kIq4Values, v); });
     scale[0] = half_at(b);
   }
 

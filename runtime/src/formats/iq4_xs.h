@@ -12,13 +12,10 @@ struct IQ4_XS {
 
   static int scale_code(const u8* b, int g) { return ((b[4 + g / 2] >> (4 * (g % 2)) & 15) | (load_u16(b + 2) >> (2 * g) & 3) << 4) - 32; }
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     const float d = half_at(b);
     for (int g = 0; g < 8; ++g) {
-      for (int i = 0; i < 16; ++i) {
-        q[32 * g + i] = kIq4Values[b[8 + 16 * g + i] & 15];
-        q[32 * g + 16 + i] = kIq4Values[b[8 + 16 * g + i] >> 4];
-      }
+      unpack_nibbles(b + 8 + 16 * g, q + 32 * g, [](Bytes16 v) { return look_up(kIq4Values, v); });
       scale[g] = d * static_cast<float>(scale_code(b, g));
     }
   }

@@ -14,11 +14,8 @@ struct MXFP4 {
   /// 2^(e - 128); the two lowest are subnormal. 255 is no NaN here.
   static float scale_of(u8 e) { return float_from_bits(e >= 2 ? (e - 1U) << 23 : 0x00200000U << e); }
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
-    for (int i = 0; i < 16; ++i) {
-      q[i] = kMxfp4Values[b[1 + i] & 15];
-      q[i + 16] = kMxfp4Values[b[1 + i] >> 4];
-    }
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
+    unpack_nibbles(b + 1, q, [](Bytes16 v) { return look_up(kMxfp4Values, v); });
     scale[0] = scale_of(b[0]);
   }
 

@@ -17,12 +17,11 @@ struct NVFP4 {
     return float_from_bits(static_cast<std::uint32_t>(exponent + 127 - 8) << 23 | static_cast<std::uint32_t>(mantissa) << 20);
   }
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     for (int g = 0; g < 4; ++g) {
-      for (int k = 0; k < 8; ++k) {
-        q[16 * g + k] = kMxfp4Values[b[4 + 8 * g + k] & 15];
-        q[16 * g + k + 8] = kMxfp4Values[b[4 + 8 * g + k] >> 4];
-      }
+      std::uint64_t codes;
+      std::memcpy(&codes, b + 4 + 8 * g, sizeof codes);
+      store_16(q + 16 * g, look_up(kMxfp4Values, words_16(codes & 15 * kEach, codes >> 4 & 15 * kEach)));
       scale[g] = scale_of(b[g]);
     }
   }

@@ -10,8 +10,10 @@ struct Q1_0 {
   static constexpr int kWeights = 128, kBytes = 18, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
-    for (int i = 0; i < 128; ++i) q[i] = b[2 + i / 8] >> (i % 8) & 1 ? 1 : -1;
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
+    for (int o = 0; o < 16; ++o) {
+      store_octet(q + 8 * o, kEach, b[2 + o] ^ 255U);
+    }
     for (int g = 0; g < 4; ++g) scale[g] = half_at(b);
   }
 

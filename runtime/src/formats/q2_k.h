@@ -10,15 +10,16 @@ struct Q2_K {
   static constexpr int kWeights = 256, kBytes = 84, kGroup = 16;
   static constexpr bool kOffset = true;
 
-  static void unpack(const u8* b, i8* q, float* scale, float* offset) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict offset) {
     for (int h = 0; h < 2; ++h) {
-      for (int r = 0; r < 128; ++r) q[128 * h + r] = static_cast<i8>(b[16 + 32 * h + r % 32] >> (2 * (r / 32)) & 3);
+      for (int l = 0; l < 32; l += 16) {
+        const auto v = load_16(b + 16 + 32 * h + l);
+        for (int s = 0; s < 4; ++s) store_16(q + 128 * h + 32 * s + l, (v >> (2 * s)) & 3);
+      }
     }
     const float d = half_at(b + 80), dmin = half_at(b + 82);
-    for (int g = 0; g < 16; ++g) {
-      scale[g] = d * static_cast<float>(b[g] & 15);
-      offset[g] = -(dmin * static_cast<float>(b[g] >> 4));
-    }
+    for (int g = 0; g < 16; ++g) scale[g] = d * static_cast<float>(b[g] & 15);
+    for (int g = 0; g < 16; ++g) offset[g] = -(dmin * static_cast<float>(b[g] >> 4));
   }
 
   static const char* check(const u8* b) { return half_is_finite(b + 80) && half_is_finite(b + 82) ? nullptr : kScaleNotFinite; }

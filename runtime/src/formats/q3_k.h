@@ -15,11 +15,12 @@ struct Q3_K {
     return (low | (s[8 + g % 4] >> (2 * (g / 4)) & 3) << 4) - 32;
   }
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
-    for (int h = 0; h < 2; ++h) {
-      for (int r = 0; r < 128; ++r) {
-        const int low = b[32 + 32 * h + r % 32] >> (2 * (r / 32)) & 3, high = b[r % 32] >> (4 * h + r / 32) & 1;
-        q[128 * h + r] = static_cast<i8>(low + 4 * high - 4);
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
+    for (int l = 0; l < 32; l += 16) {
+      const auto third = load_16(b + l);
+      for (int h = 0; h < 2; ++h) {
+        const auto v = load_16(b + 32 + 32 * h + l);
+        for (int s = 0; s < 4; ++s) store_16(q + 128 * h + 32 * s + l, (((v >> (2 * s)) & 3) | (((third >> (4 * h + s)) & 1) << 2)) - 4);
       }
     }
     const float d = half_at(b + 108);

@@ -10,11 +10,8 @@ struct Q4_0 {
   static constexpr int kWeights = 32, kBytes = 18, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
-    for (int i = 0; i < 16; ++i) {
-      q[i] = static_cast<i8>((b[2 + i] & 15) - 8);
-      q[i + 16] = static_cast<i8>((b[2 + i] >> 4) - 8);
-    }
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
+    unpack_nibbles(b + 2, q, [](Bytes16 v) { return v - 8; });
     scale[0] = half_at(b);
   }
 

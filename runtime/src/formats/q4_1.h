@@ -10,11 +10,8 @@ struct Q4_1 {
   static constexpr int kWeights = 32, kBytes = 20, kGroup = 32;
   static constexpr bool kOffset = true;
 
-  static void unpack(const u8* b, i8* q, float* scale, float* offset) {
-    for (int i = 0; i < 16; ++i) {
-      q[i] = static_cast<i8>(b[4 + i] & 15);
-      q[i + 16] = static_cast<i8>(b[4 + i] >> 4);
-    }
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict offset) {
+    unpack_nibbles(b + 4, q, [](Bytes16 v) { return v; });
     scale[0] = half_at(b);
     offset[0] = half_at(b + 2);
   }

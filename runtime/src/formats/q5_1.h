@@ -10,12 +10,11 @@ struct Q5_1 {
   static constexpr int kWeights = 32, kBytes = 24, kGroup = 32;
   static constexpr bool kOffset = true;
 
-  static void unpack(const u8* b, i8* q, float* scale, float* offset) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict offset) {
     const std::uint32_t high = load_u32(b + 4);
-    for (int i = 0; i < 16; ++i) {
-      q[i] = static_cast<i8>((b[8 + i] & 15U) | (high >> i & 1U) << 4);
-      q[i + 16] = static_cast<i8>(b[8 + i] >> 4U | (high >> (i + 16) & 1U) << 4);
-    }
+    const auto v = load_16(b + 8);
+    store_16(q, (v & 15) | bits_16(high, 16));
+    store_16(q + 16, (v >> 4) | bits_16(high >> 16, 16));
     scale[0] = half_at(b);
     offset[0] = half_at(b + 2);
   }

@@ -10,20 +10,20 @@ struct Q5_K {
   static constexpr int kWeights = 256, kBytes = 176, kGroup = 32;
   static constexpr bool kOffset = true;
 
-  static void unpack(const u8* b, i8* q, float* scale, float* offset) {
-    for (int p = 0; p < 4; ++p) {
-      for (int i = 0; i < 32; ++i) {
-        q[64 * p + i] = static_cast<i8>((b[48 + 32 * p + i] & 15) | (b[16 + i] >> (2 * p) & 1) << 4);
-        q[64 * p + 32 + i] = static_cast<i8>(b[48 + 32 * p + i] >> 4 | (b[16 + i] >> (2 * p + 1) & 1) << 4);
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict offset) {
+    for (int l = 0; l < 32; l += 16) {
+      const auto fifth = load_16(b + 16 + l);
+      for (int p = 0; p < 4; ++p) {
+        const auto v = load_16(b + 48 + 32 * p + l);
+        store_16(q + 64 * p + l, (v & 15) | (((fifth >> (2 * p)) & 1) << 4));
+        store_16(q + 64 * p + 32 + l, (v >> 4) | (((fifth >> (2 * p + 1)) & 1) << 4));
       }
     }
     const float d = half_at(b), dmin = half_at(b + 2);
-    for (int j = 0; j < 8; ++j) {
-      std::uint32_t s, m;
-      scale_and_min(b + 4, j, &s, &m);
-      scale[j] = d * static_cast<float>(s);
-      offset[j] = -(dmin * static_cast<float>(m));
-    }
+    u8 scales[8], minima[8];
+    scales_and_minima(b + 4, scales, minima);
+    for (int j = 0; j < 8; ++j) scale[j] = d * static_cast<float>(scales[j]);
+    for (int j = 0; j < 8; ++j) offset[j] = -(dmin * static_cast<float>(minima[j]));
   }
 
   static const char* check(const u8* b) { return half_is_finite(b) && half_is_finite(b + 2) ? nullptr : kScaleNotFinite; }

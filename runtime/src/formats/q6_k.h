@@ -10,14 +10,15 @@ struct Q6_K {
   static constexpr int kWeights = 256, kBytes = 210, kGroup = 16;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     for (int h = 0; h < 2; ++h) {
-      const u8 *low = b + 64 * h, *high = b + 128 + 32 * h;
-      for (int l = 0; l < 32; ++l) {
-        q[128 * h + l] = static_cast<i8>(((low[l] & 15) | (high[l] & 3) << 4) - 32);
-        q[128 * h + 32 + l] = static_cast<i8>(((low[32 + l] & 15) | (high[l] >> 2 & 3) << 4) - 32);
-        q[128 * h + 64 + l] = static_cast<i8>((low[l] >> 4 | (high[l] >> 4 & 3) << 4) - 32);
-        q[128 * h + 96 + l] = static_cast<i8>((low[32 + l] >> 4 | high[l] >> 6 << 4) - 32);
+      for (int l = 0; l < 32; l += 16) {
+        const auto low = load_16(b + 64 * h + l), next = load_16(b + 64 * h + 32 + l), high = load_16(b + 128 + 32 * h + l);
+        i8* to = q + 128 * h + l;
+        store_16(to, ((low & 15) | ((high & 3) << 4)) - 32);
+        store_16(to + 32, ((next & 15) | (((high >> 2) & 3) << 4)) - 32);
+        store_16(to + 64, ((low >> 4) | (((high >> 4) & 3) << 4)) - 32);
+        store_16(to + 96, ((next >> 4) | ((high >> 6) << 4)) - 32);
       }
     }
     const float d = half_at(b + 208);

@@ -9,8 +9,9 @@ struct Q8_0 {
   static constexpr FormatId kId = FormatId::q8_0;
   static constexpr int kWeights = 32, kBytes = 34, kGroup = 32;
   static constexpr bool kOffset = false;
+  static constexpr int kBytesAt = 2;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     std::memcpy(q, b + 2, 32);
     scale[0] = half_at(b);
   }

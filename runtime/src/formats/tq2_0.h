@@ -10,9 +10,12 @@ struct TQ2_0 {
   static constexpr int kWeights = 256, kBytes = 66, kGroup = 32;
   static constexpr bool kOffset = false;
 
-  static void unpack(const u8* b, i8* q, float* scale, float*) {
+  static void unpack(const u8* __restrict b, i8* __restrict q, float* __restrict scale, float* __restrict) {
     for (int h = 0; h < 2; ++h) {
-      for (int r = 0; r < 128; ++r) q[128 * h + r] = static_cast<i8>((b[32 * h + r % 32] >> (2 * (r / 32)) & 3) - 1);
+      for (int l = 0; l < 32; l += 16) {
+        const auto v = load_16(b + 32 * h + l);
+        for (int s = 0; s < 4; ++s) store_16(q + 128 * h + 32 * s + l, ((v >> (2 * s)) & 3) - 1);
+      }
     }
     for (int g = 0; g < 8; ++g) scale[g] = half_at(b + 64);
   }

@@ -16,31 +16,65 @@ namespace planner::runtime::PLANNER_PATH {
 // One token: rows are unpacked block by block
 // ---------------------------------------------------------------------------------------------------------------------
 
+/// What up to 256 weights are unpacked to.
+template <class F>
+struct Unpacked {
+  static constexpr int kWeights = F::kWeights > 256 ? F::kWeights : 256;
+  alignas(64) i8 q[kWeights];
+  float scale[kWeights / F::kGroup], offset[kWeights / F::kGroup];
+
+  void fill(const u8* blocks, int n) {
+    constexpr int kGroups = F::kWeights / F::kGroup;
+    for (int k = 0; k < n / F::kWeights; ++k) F::unpack(blocks + k * F::kBytes, q + k * F::kWeights, scale + k * kGroups, offset + k * kGroups);
+  }
+};
+
 template <class F>
 void dot_blocks(const RowBlock& w, const ActivationRow& x, float* y) {
-  constexpr int kGroups = F::kWeights / F::kGroup;
+  using Part = Unpacked<F>;
+  constexpr int kStep = Part::kWeights;
+  // Unpacked one step ahead: bytes just written piece by piece cannot be read as a whole without waiting for all of them.
+  Part parts[2];
+  const auto length = [&](std::int64_t at) { return static_cast<int>(w.columns - at < kStep ? w.columns - at : kStep); };
+  const auto blocks = [&](std::int64_t r, std::int64_t at) { return w.data + r * w.row_bytes + at / F::kWeights * F::kBytes; };
+  int turn = 0;
+  if (w.rows > 0) parts[0].fill(blocks(0, 0), length(0));
   for (std::int64_t r = 0; r < w.rows; ++r) {
-    const u8* block = w.data + r * w.row_bytes;
     RowSum sum;
     float offsets = 0;
-    for (std::int64_t at = 0; at < w.columns; at += F::kWeights, block += F::kBytes) {
-      alignas(64) i8 q[F::kWeights];
-      float scale[kGroups], offset[kGroups];
-      F::unpack(block, q, scale, offset);
-      for (int g = 0; g < F::kWeights / 32; ++g) {
+    for (std::int64_t at = 0; at < w.columns; at += kStep, turn ^= 1) {
+      if (at + kStep < w.columns)
+        parts[turn ^ 1].fill(blocks(r, at + kStep), length(at + kStep));
+      else if (r + 1 < w.rows)
+        parts[turn ^ 1].fill(blocks(r + 1, 0), length(0));
+      const Part& part = parts[turn];
+      for (int g = 0; g < length(at) / 32; ++g) {
         const std::int64_t i = at + 32 * g;
         const float xs = x.scale[i / 32];
-        const auto group = Group::dot(q + 32 * g, x.q + i);
+        const auto group = Group::dot(part.q + 32 * g, x.q + i);
         if constexpr (F::kGroup == 32) {
-          sum.add(group, scale[g] * xs);
-          if constexpr (F::kOffset) offsets += offset[g] * (xs * static_cast<float>(x.sums[i / 16] + x.sums[i / 16 + 1]));
+          sum.add(group, part.scale[g] * xs);
+          if constexpr (F::kOffset) offsets += part.offset[g] * (xs * static_cast<float>(x.sums[i / 16] + x.sums[i / 16 + 1]));
         } else {
-          sum.add(group, scale[2 * g] * xs, scale[2 * g + 1] * xs);
-          if constexpr (F::kOffset) offsets += xs * (offset[2 * g] * static_cast<float>(x.sums[i / 16]) + offset[2 * g + 1] * static_cast<float>(x.sums[i / 16 + 1]));
+          sum.add(group, part.scale[2 * g] * xs, part.scale[2 * g + 1] * xs);
+          if constexpr (F::kOffset)
+            offsets += xs * (part.offset[2 * g] * static_cast<float>(x.sums[i / 16]) + part.offset[2 * g + 1] * static_cast<float>(x.sums[i / 16 + 1]));
         }
       }
     }
     y[r] = sum.total() + offsets;
+  }
+}
+
+/// Blocks of 32 whose codes are bytes as they are.
+template <class F>
+void dot_bytes(const RowBlock& w, const ActivationRow& x, float* y) {
+  for (std::int64_t r = 0; r < w.rows; ++r) {
+    const u8* block = w.data + r * w.row_bytes;
+    RowSum sum;
+    for (std::int64_t i = 0; i < w.columns; i += 32, block += F::kBytes)
+      sum.add(Group::dot(reinterpret_cast<const i8*>(block + F::kBytesAt), x.q + i), half_at(block) * x.scale[i / 32]);
+    y[r] = sum.total();
   }
 }
 
@@ -293,6 +327,7 @@ void add_floats(Kernels& k, TypeList<F...>) {
 template <class F>
 constexpr FormatKernels block_kernels() {
   FormatKernels k{block_form<F>(), block_form<F>(), dot_blocks<F>, many_blocks<F>};
+  if constexpr (requires { F::kBytesAt; }) k.dot = dot_bytes<F>;
   if constexpr (requires { F::dot; }) {  // the format has a kernel of its own for this path
     k.form = F::kForm;
     k.dot = F::dot;
