@@ -32,6 +32,7 @@ void VerdictDelegate::paint(QPainter* painter, const QStyleOptionViewItem& optio
   constexpr int kInset = 3, kRound = 4;
   QRect patch = o.rect.adjusted(kInset, kInset, -kInset, -kInset);
   patch.setWidth(std::min(patch.width(), o.fontMetrics.horizontalAdvance(text) + 4 * kInset + 2));
+  if (o.displayAlignment.testFlag(Qt::AlignRight)) patch.moveRight(o.rect.right() - kInset);
   painter->save();
   painter->setRenderHint(QPainter::Antialiasing);
   painter->setPen(Qt::NoPen);

@@ -110,6 +110,7 @@ QWidget* DevicesView::make_filters() {
   auto* bar = new QWidget(this);
   auto* row = new QHBoxLayout(bar);
   row->setContentsMargins(8, 6, 8, 6);
+  row->setSpacing(6);
   words_ = new QLineEdit(bar);
   words_->setPlaceholderText(QStringLiteral("Filter devices (Ctrl+F)"));
   words_->setAccessibleName(QStringLiteral("Filter devices by words"));
@@ -187,7 +188,7 @@ QWidget* DevicesView::make_side() {
   parts->setStretchFactor(0, 0);
   parts->setStretchFactor(1, 3);
   parts->setStretchFactor(2, 2);
-  parts->setSizes({150, 360, 230});
+  parts->setSizes({200, 340, 220});
   auto* all = new QVBoxLayout(side);
   all->setContentsMargins(0, 0, 0, 0);
   all->addWidget(parts);

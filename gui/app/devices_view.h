@@ -32,6 +32,8 @@ class DevicesView : public QWidget {
   [[nodiscard]] DeviceFilterModel* filter() const { return filter_; }
   [[nodiscard]] ContextChart* decode_chart() const { return decode_; }
   [[nodiscard]] ContextChart* memory_chart() const { return memory_; }
+  /// Both curves, for export.
+  [[nodiscard]] QWidget* charts() const { return charts_; }
   void focus_filter();
   void save(QSettings& settings) const;
   void restore(QSettings& settings);

@@ -14,7 +14,6 @@ FrozenTable::FrozenTable(QWidget* parent) : QTableView(parent), first_(new QTabl
   first_->setVerticalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   first_->setSelectionBehavior(QAbstractItemView::SelectRows);
   first_->setSelectionMode(QAbstractItemView::ExtendedSelection);
-  first_->setAlternatingRowColors(true);
   first_->setShowGrid(false);
   first_->setWordWrap(false);
   first_->setSortingEnabled(true);
@@ -39,6 +38,8 @@ void FrozenTable::setModel(QAbstractItemModel* model) {
   QTableView::setModel(model);
   first_->setModel(model);
   first_->setSelectionModel(selectionModel());
+  first_->setAlternatingRowColors(alternatingRowColors());
+  first_->setSelectionBehavior(selectionBehavior());
   for (int c = 1; c < model->columnCount(); ++c) first_->setColumnHidden(c, true);
   viewport()->stackUnder(first_);
   place();

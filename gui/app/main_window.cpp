@@ -5,6 +5,7 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QCloseEvent>
+#include <QDialog>
 #include <QDragEnterEvent>
 #include <QFileDialog>
 #include <QFrame>
@@ -12,16 +13,31 @@
 #include <QLabel>
 #include <QMenuBar>
 #include <QMimeData>
+#include <QPainter>
+#include <QPdfWriter>
+#include <QSaveFile>
 #include <QStackedWidget>
 #include <QStyle>
+#include <QSvgGenerator>
 #include <QTabBar>
 #include <QTableView>
+#include <QTextBrowser>
+#include <QTextDocument>
 #include <QToolButton>
 #include <QVBoxLayout>
 
+#include "app/compare_view.h"
+#include "app/context_chart.h"
 #include "app/devices_view.h"
+#include "app/heat_map_view.h"
+#include "app/machine_view.h"
+#include "app/memory_map_view.h"
 #include "app/model_field.h"
+#include "app/model_view.h"
 #include "app/question_bar.h"
+#include "app/server_view.h"
+#include "logic/glossary.h"
+#include "logic/report.h"
 #include "logic/table_export.h"
 #include "logic/words.h"
 #include "planner/commands.h"
@@ -72,7 +88,20 @@ MainWindow::MainWindow(const Facts& facts, QSettings& settings) : settings_(sett
   setCentralWidget(middle);
 
   devices_ = new DevicesView(session_, this);
+  heat_map_ = new HeatMapView(session_, this);
+  model_ = new ModelView(session_, this);
+  memory_map_ = new MemoryMapView(session_, this);
+  compare_ = new CompareView(session_, this);
+  server_ = new ServerView(session_, this);
+  machine_ = new MachineView(session_, this);
   add_view(devices_, QStringLiteral("devices"), QStringLiteral("Devices"));
+  add_view(heat_map_, QStringLiteral("what-fits"), QStringLiteral("What fits my card?"));
+  add_view(model_, QStringLiteral("model"), QStringLiteral("Model"));
+  add_view(memory_map_, QStringLiteral("memory-map"), QStringLiteral("Memory map"));
+  add_view(compare_, QStringLiteral("compare"), QStringLiteral("Compare"));
+  add_view(server_, QStringLiteral("server"), QStringLiteral("Server"));
+  add_view(machine_, QStringLiteral("machine"), QStringLiteral("This machine"));
+  connect(heat_map_, &HeatMapView::chosen, this, [this] { show_view(0); });
   connect(tabs_, &QTabBar::currentChanged, views_, &QStackedWidget::setCurrentIndex);
   connect(&session_, &Session::message, this, [this](const QString& text) {
     problem_ = text;
@@ -80,6 +109,7 @@ MainWindow::MainWindow(const Facts& facts, QSettings& settings) : settings_(sett
   });
   make_menus();
   restore();
+  devices_->table()->setFocus();
   if (!facts.problem.isEmpty()) show_message(facts.problem);
 }
 
@@ -130,6 +160,16 @@ void MainWindow::make_menus() {
         QFileDialog::getOpenFileName(this, QStringLiteral("Open a model"), {}, QStringLiteral("Models (*.gguf config.json *.json);;All files (*)"));
     if (!path.isEmpty()) session_.open_model(path);
   });
+  act(file, QStringLiteral("Save a &report …"), QKeySequence::Save, [this] {
+    const QString path =
+        QFileDialog::getSaveFileName(this, QStringLiteral("Save a report"), QStringLiteral("plan.html"), QStringLiteral("HTML (*.html);;PDF (*.pdf)"));
+    if (!path.isEmpty()) write_report(path);
+  });
+  act(file, QStringLiteral("Save the &plots …"), QKeySequence(QStringLiteral("Ctrl+Shift+S")), [this] {
+    const QString path =
+        QFileDialog::getSaveFileName(this, QStringLiteral("Save the plots"), QStringLiteral("context.svg"), QStringLiteral("SVG (*.svg);;PNG (*.png)"));
+    if (!path.isEmpty()) write_plot(path);
+  });
   file->addSeparator();
   act(file, QStringLiteral("&Quit"), QKeySequence::Quit, [this] { close(); });
 
@@ -167,6 +207,8 @@ void MainWindow::make_menus() {
   auto* view = menuBar()->addMenu(QStringLiteral("&View"));
   for (int i = 0; i < tabs_->count(); ++i)
     act(view, QStringLiteral("&%1  %2").arg(i + 1).arg(tabs_->tabText(i)), QKeySequence(QStringLiteral("Ctrl+%1").arg(i + 1)), [this, i] { show_view(i); });
+  auto* help = menuBar()->addMenu(QStringLiteral("&Help"));
+  act(help, QStringLiteral("&Glossary"), QKeySequence::HelpContents, [this] { show_glossary(); });
   view->addSeparator();
   auto* themes = new QActionGroup(this);
   for (const auto& [theme, text] : {std::pair(ThemeName::system, QStringLiteral("Colours of the &desktop")),
@@ -178,7 +220,72 @@ void MainWindow::make_menus() {
   }
 }
 
+bool MainWindow::write_report(const QString& path) {
+  const QString html = report_html(session_, *devices_->filter());
+  bool written = false;
+  if (path.endsWith(u".pdf", Qt::CaseInsensitive)) {
+    // Made beside the file first: a PDF writer does not say that it could not write.
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly)) {
+      QPdfWriter writer(&file);
+      writer.setTitle(QStringLiteral("Planner: %1").arg(session_.model_name()));
+      QTextDocument document;
+      document.setHtml(html);
+      document.print(&writer);
+      written = file.commit();
+    }
+  } else {
+    QSaveFile file(path);
+    written = file.open(QIODevice::WriteOnly) && file.write(html.toUtf8()) >= 0 && file.commit();
+  }
+  show_message(written ? QStringLiteral("Written: %1").arg(path) : QStringLiteral("%1 cannot be written").arg(path));
+  return written;
+}
+
+bool MainWindow::write_plot(const QString& path) {
+  QWidget* charts = devices_->charts();
+  bool written = false;
+  if (path.endsWith(u".svg", Qt::CaseInsensitive)) {
+    QSaveFile file(path);
+    if (file.open(QIODevice::WriteOnly)) {
+      QSvgGenerator svg;
+      svg.setOutputDevice(&file);
+      svg.setSize(charts->size());
+      svg.setViewBox(charts->rect());
+      svg.setTitle(QStringLiteral("%1 over context").arg(session_.model_name()));
+      QPainter painter(&svg);
+      charts->render(&painter);
+      painter.end();
+      written = file.commit();
+    }
+  } else {
+    constexpr int kScale = 2;
+    QImage image(charts->size() * kScale, QImage::Format_ARGB32);
+    image.setDevicePixelRatio(kScale);
+    image.fill(palette().color(QPalette::Base));
+    charts->render(&image);
+    written = image.save(path);
+  }
+  show_message(written ? QStringLiteral("Written: %1").arg(path) : QStringLiteral("%1 cannot be written").arg(path));
+  return written;
+}
+
 void MainWindow::copy_cell() { QApplication::clipboard()->setText(devices_->table()->currentIndex().data().toString()); }
+
+void MainWindow::show_glossary() {
+  auto* window = new QDialog(this);
+  window->setAttribute(Qt::WA_DeleteOnClose);
+  window->setWindowTitle(QStringLiteral("Glossary"));
+  auto* text = new QTextBrowser(window);
+  text->setAccessibleName(QStringLiteral("Glossary"));
+  QString html;
+  for (const auto& term : glossary()) html += QStringLiteral("<p><b>%1</b>: %2</p>").arg(to_qt(term.name).toHtmlEscaped(), to_qt(term.meaning).toHtmlEscaped());
+  text->setHtml(html);
+  auto* column = new QVBoxLayout(window);
+  column->addWidget(text);
+  window->resize(560, 600);
+  window->show();
+}
 
 void MainWindow::copy_table(int format) {
   auto* table = views_->currentWidget()->findChild<QTableView*>();
@@ -189,6 +296,9 @@ void MainWindow::copy_table(int format) {
 void MainWindow::save() {
   session_.save(settings_);
   devices_->save(settings_);
+  compare_->save(settings_);
+  server_->save(settings_);
+  machine_->save(settings_);
   settings_.setValue(QStringLiteral("window/geometry"), saveGeometry());
   settings_.setValue(QStringLiteral("window/view"), tabs_->currentIndex());
   settings_.setValue(QStringLiteral("theme"), to_string(theme_));
@@ -200,6 +310,9 @@ void MainWindow::restore() {
   theme_ = theme_named(settings_.value(QStringLiteral("theme")).toString());
   session_.restore(settings_);
   devices_->restore(settings_);
+  compare_->restore(settings_);
+  server_->restore(settings_);
+  machine_->restore(settings_);
   const int view = settings_.value(QStringLiteral("window/view")).toInt();
   if (view >= 0 && view < tabs_->count()) show_view(view);
   if (!settings_.isWritable()) show_message(QStringLiteral("%1 cannot be written: what you change here is not kept.").arg(settings_.fileName()));

@@ -14,8 +14,14 @@ class QTabBar;
 
 namespace planner::gui {
 
+class CompareView;
 class DevicesView;
+class HeatMapView;
+class MachineView;
+class MemoryMapView;
+class ModelView;
 class QuestionBar;
+class ServerView;
 
 class MainWindow : public QMainWindow {
   Q_OBJECT
@@ -27,6 +33,12 @@ class MainWindow : public QMainWindow {
   [[nodiscard]] Session& session() { return session_; }
   [[nodiscard]] QuestionBar* question_bar() const { return question_; }
   [[nodiscard]] DevicesView* devices_view() const { return devices_; }
+  [[nodiscard]] HeatMapView* heat_map_view() const { return heat_map_; }
+  [[nodiscard]] ModelView* model_view() const { return model_; }
+  [[nodiscard]] MemoryMapView* memory_map_view() const { return memory_map_; }
+  [[nodiscard]] CompareView* compare_view() const { return compare_; }
+  [[nodiscard]] ServerView* server_view() const { return server_; }
+  [[nodiscard]] MachineView* machine_view() const { return machine_; }
   [[nodiscard]] int view_count() const;
   /// A word for file names: "devices", "compare" ...
   [[nodiscard]] QString view_name(int n) const;
@@ -35,6 +47,9 @@ class MainWindow : public QMainWindow {
   void show_message(const QString& text);
   [[nodiscard]] QString message() const;
   void set_theme(ThemeName theme);
+  /// Writes a file by its ending: .html or .pdf the report, .png or .svg the curves. What goes wrong is a message; false: it did.
+  bool write_report(const QString& path);
+  bool write_plot(const QString& path);
 
  protected:
   void closeEvent(QCloseEvent* event) override;
@@ -47,6 +62,7 @@ class MainWindow : public QMainWindow {
   void make_menus();
   void copy_table(int format);
   void copy_cell();
+  void show_glossary();
   void save();
   void restore();
 
@@ -60,6 +76,12 @@ class MainWindow : public QMainWindow {
   QString said_;     ///< about the window: stays until it is dismissed
   QString problem_;  ///< of the question: goes with it
   DevicesView* devices_;
+  HeatMapView* heat_map_;
+  ModelView* model_;
+  MemoryMapView* memory_map_;
+  CompareView* compare_;
+  ServerView* server_;
+  MachineView* machine_;
   ThemeName theme_ = ThemeName::system;
 };
 

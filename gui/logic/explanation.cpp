@@ -137,10 +137,11 @@ QString source_html(const std::string& source) {
 }
 
 QString explanation_html(const DeviceAnswer& answer, Topic topic) {
-  if (answer.device == nullptr) return QStringLiteral("<p>Select a device to see where its numbers come from.</p>");
+  if (answer.device == nullptr && !answer.answer && answer.problem.isEmpty())
+    return QStringLiteral("<p>Select a device to see where its numbers come from.</p>");
   QString html = QStringLiteral("<h4>%1</h4>").arg(headline(answer, topic).toHtmlEscaped());
   if (!answer.problem.isEmpty()) return html + QStringLiteral("<p>%1</p>").arg(answer.problem.toHtmlEscaped());
-  if (topic == Topic::device) return html + device_html(*answer.device);
+  if (topic == Topic::device && answer.device != nullptr) return html + device_html(*answer.device);
   if (!answer.answer) return html;
   const auto& a = *answer.answer;
   if (topic == Topic::verdict && a.fit) html += fit_html(a);

@@ -43,9 +43,13 @@ EstimateRequest request_for(const Question& question, const QString& device) {
   return r;
 }
 
-EstimateRequest request_for_all_quantizations(const Question& question, const QString& device) {
-  auto r = request_for(question, device);
-  r.quantization.clear();
+EstimateRequest request_for_all_together(const Question& question) {
+  auto r = request_for(question, question.devices.isEmpty() ? QString() : question.devices.front());
+  if (question.devices.size() < 2) return r;
+  // Several of each, one after the other: the library repeats only a single device by itself.
+  r.devices.clear();
+  r.device_count = 1;
+  for (const auto& device : question.devices) r.devices.insert(r.devices.end(), static_cast<std::size_t>(question.count), device.toStdString());
   return r;
 }
 

@@ -27,8 +27,8 @@ struct Question {
 
 /// The library's form of the question for one device (or several of it). Without `device`: for none, which has no limit.
 [[nodiscard]] EstimateRequest request_for(const Question& question, const QString& device);
-/// The same with an engine that takes no quantization of a file ...: for the whole table of quantizations.
-[[nodiscard]] EstimateRequest request_for_all_quantizations(const Question& question, const QString& device);
+/// The same for all selected devices together in one machine.
+[[nodiscard]] EstimateRequest request_for_all_together(const Question& question);
 
 /// For QSettings. What is missing or of the wrong kind keeps its default.
 [[nodiscard]] QVariantMap to_map(const Question& question);

@@ -68,32 +68,32 @@ QStringList Session::quantizations() const {
   return names;
 }
 
-void Session::put_right(Question& q) const {
+void put_right(Question& q, const Facts& facts) {
   const Engine* engine = nullptr;
   try {
-    engine = &facts_->resolve_engine(q.engine.toStdString());
+    engine = &facts->resolve_engine(q.engine.toStdString());
   } catch (const Error&) {
     q.engine = Question{}.engine;
-    engine = &facts_->resolve_engine(q.engine.toStdString());
+    engine = &facts->resolve_engine(q.engine.toStdString());
   }
   const bool brings_its_own = q.model.endsWith(u".gguf", Qt::CaseInsensitive);
   if (!brings_its_own || !q.quantization.isEmpty()) {
-    const auto loads = facts_->quantizations_of(*engine);
+    const auto loads = facts->quantizations_of(*engine);
     const auto name = q.quantization.toStdString();
     if (std::none_of(loads.begin(), loads.end(), [&](const auto& l) { return l->name == name; }))
-      q.quantization = nearest_quantization(*facts_, *engine, q.quantization);
+      q.quantization = nearest_quantization(*facts, *engine, q.quantization);
   }
   if (!q.kv_type.isEmpty() && std::find(engine->kv_types.begin(), engine->kv_types.end(), q.kv_type.toStdString()) == engine->kv_types.end()) q.kv_type.clear();
   if (!q.backend.isEmpty() && std::find(engine->backends.begin(), engine->backends.end(), q.backend.toStdString()) == engine->backends.end()) q.backend.clear();
   if (!q.model_is_file()) {
-    if (const auto* entry = facts_->find_model(q.model.toStdString()); entry != nullptr && entry->context)
+    if (const auto* entry = facts->find_model(q.model.toStdString()); entry != nullptr && entry->context)
       q.context = std::min<qint64>(q.context, *entry->context);
   }
   q.context = std::max<qint64>(q.context, 1);
   q.prompt = std::clamp<qint64>(q.prompt, 1, q.context);
   QStringList known;
   for (const auto& id : q.devices) {
-    if (facts_->find_device(id.toStdString()) != nullptr && known.size() < kMostSelected) known << id;
+    if (facts->find_device(id.toStdString()) != nullptr && known.size() < kMostSelected) known << id;
   }
   q.devices = known;
 }
@@ -101,7 +101,7 @@ void Session::put_right(Question& q) const {
 void Session::ask(const std::function<void(Question&)>& change) {
   Question next = question_;
   change(next);
-  put_right(next);
+  put_right(next, facts_);
   if (next == question_ && summary_) return;
   question_ = next;
   emit question_changed();
@@ -159,7 +159,7 @@ void Session::set_facts(const Facts& facts) {
   details_.clear();
   curves_.clear();
   summary_.reset();
-  put_right(question_);
+  put_right(question_, facts_);
   emit question_changed();
   work();
 }

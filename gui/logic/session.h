@@ -15,6 +15,9 @@
 
 namespace planner::gui {
 
+/// What cannot be is put right: a quantization that the engine does not load, a context beyond the model's, devices that nobody knows.
+void put_right(Question& question, const Facts& facts);
+
 class Session : public QObject {
   Q_OBJECT
 
@@ -63,7 +66,6 @@ class Session : public QObject {
   void message(const QString& text);
 
  private:
-  void put_right(Question& question) const;
   void work();
 
   Facts facts_;

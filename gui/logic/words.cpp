@@ -52,6 +52,11 @@ QString parameters(std::int64_t n) {
   return value >= kBillion ? significant(value / kBillion) + QStringLiteral(" B") : significant(value / kMillion) + QStringLiteral(" M");
 }
 
+std::optional<std::int64_t> parameter_count(const ModelEntry& entry) {
+  if (const auto* model = entry.find_model()) return model->parameters().total;
+  return entry.published.total;
+}
+
 QString word(Verdict verdict) { return to_qt(to_string(verdict)); }
 
 QString sentence(Verdict verdict) {

@@ -32,6 +32,8 @@ inline const QString kDash = QStringLiteral("–");
 [[nodiscard]] QString tokens(qint64 n);
 /// "7.62 B"
 [[nodiscard]] QString parameters(std::int64_t n);
+/// Parameters of a catalog entry: computed from its geometry, the published count where that is not known.
+[[nodiscard]] std::optional<std::int64_t> parameter_count(const ModelEntry& entry);
 /// "fits", "tight", "offload", "no"
 [[nodiscard]] QString word(Verdict verdict);
 /// A whole sentence: "Fits, with 12.3 GiB to spare"
