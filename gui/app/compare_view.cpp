@@ -42,7 +42,7 @@ CompareView::CompareView(Session& session, QWidget* parent) : QWidget(parent), s
   const auto name_column = [this] {
     table_->horizontalHeader()->setSectionResizeMode(QHeaderView::Stretch);
     table_->horizontalHeader()->setSectionResizeMode(0, QHeaderView::Fixed);
-    table_->setColumnWidth(0, 22 * fontMetrics().averageCharWidth());
+    table_->setColumnWidth(0, 26 * fontMetrics().averageCharWidth());
   };
   name_column();
   connect(model_, &QAbstractItemModel::modelReset, this, name_column);

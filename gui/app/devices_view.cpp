@@ -124,13 +124,13 @@ QWidget* DevicesView::make_filters() {
   counted_->setAccessibleName(QStringLiteral("Devices shown"));
   std::set<QString> vendors, kinds;
   for (const auto* d : session_.facts()->devices()) vendors.insert(to_qt(d->vendor)), kinds.insert(to_qt(to_string(d->kind)));
-  vendor_->addItem(QStringLiteral("All vendors"), QString());
+  vendor_->addItem(QStringLiteral("Vendor"), QString());
   for (const auto& v : vendors) vendor_->addItem(v, v);
-  kind_->addItem(QStringLiteral("All kinds"), QString());
+  kind_->addItem(QStringLiteral("Kind"), QString());
   for (const auto& k : kinds) kind_->addItem(k, k);
-  least_memory_->addItem(QStringLiteral("Any memory"), 0);
+  least_memory_->addItem(QStringLiteral("Memory"), 0);
   for (const int gibibytes : {8, 12, 16, 24, 32, 48, 64, 96, 128, 192}) least_memory_->addItem(QStringLiteral("≥ %1 GiB").arg(gibibytes), gibibytes);
-  highest_price_->addItem(QStringLiteral("Any price"), 0);
+  highest_price_->addItem(QStringLiteral("Price"), 0);
   for (const int usd : {300, 500, 750, 1000, 2000, 5000, 10000}) highest_price_->addItem(QStringLiteral("≤ $%1").arg(thousands(usd)), usd);
   vendor_->setAccessibleName(QStringLiteral("Vendor"));
   kind_->setAccessibleName(QStringLiteral("Kind of device"));
@@ -140,7 +140,7 @@ QWidget* DevicesView::make_filters() {
   row->addWidget(words_, 1);
   for (auto* box : {vendor_, kind_, least_memory_, highest_price_}) {
     box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    box->setMinimumContentsLength(5);
+    box->setMinimumContentsLength(6);
     row->addWidget(box);
     connect(box, &QComboBox::currentIndexChanged, this, &DevicesView::apply_filter);
   }

@@ -144,11 +144,11 @@ HeatMapView::HeatMapView(Session& session, QWidget* parent)
 void HeatMapView::fit_columns() {
   int others = 0;
   for (int c = 1; c < cells_->columnCount(); ++c) {
-    const int width = (c == HeatMapModel::kParameters ? 12 : 11) * fontMetrics().averageCharWidth() + 10;
+    const int width = (c == HeatMapModel::kParameters ? 12 : 10) * fontMetrics().averageCharWidth() + 6;
     table_->setColumnWidth(c, width);
     others += width;
   }
-  const int least = 30 * fontMetrics().averageCharWidth();
+  const int least = 25 * fontMetrics().averageCharWidth();
   table_->setColumnWidth(0, std::max(least, table_->viewport()->width() - others));
 }
 

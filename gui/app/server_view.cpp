@@ -98,7 +98,7 @@ ServerView::ServerView(Session& session, QWidget* parent)
   table_->horizontalHeader()->setHighlightSections(false);
   table_->horizontalHeader()->setStretchLastSection(true);
   for (int c = 0; c < ServiceTableModel::kColumns; ++c)
-    table_->setColumnWidth(c, (c == ServiceTableModel::kPerReplica ? 18 : 11) * fontMetrics().averageCharWidth() + 12);
+    table_->setColumnWidth(c, 10 * fontMetrics().averageCharWidth() + 8);
   auto* column = new QVBoxLayout(this);
   column->setContentsMargins(0, 0, 0, 0);
   column->setSpacing(0);

@@ -14,7 +14,7 @@ struct ColumnInfo {
   const char* title;
   std::string_view term;
 };
-constexpr std::array<ColumnInfo, ServiceTableModel::kColumns> kInfo = {{{"Devices per replica", "tensor parallel"},
+constexpr std::array<ColumnInfo, ServiceTableModel::kColumns> kInfo = {{{"Per replica", "tensor parallel"},
                                                                         {"Replicas", "several of these"},
                                                                         {"Devices", "several of these"},
                                                                         {"In flight", "concurrency"},
