@@ -124,6 +124,11 @@ TEST_CASE("quantization: bits per weight follow from the block layout") {
                                                {FormatId::mxfp4, 4.25},    {FormatId::nvfp4, 4.5},    {FormatId::fp8, 8}};
   for (const auto& [id, bits] : known) CHECK_EQ(tensor_format(id).bits_per_weight(), bits);
   static_assert(TensorFormat{FormatId::q4_k, "Q4_K", 12, 256, 144}.row_bytes(4096) == 2304);
+  // ik_llama.cpp's: some scale whole rows.
+  CHECK_EQ(tensor_format(FormatId::iq3_k).bits_per_weight(), 3.4375);
+  CHECK_EQ(tensor_format(FormatId::iq4_k_r4).bits_per_weight(), 4.5);
+  CHECK_EQ(tensor_format(FormatId::iq4_ks).row_bytes(4096), 16 * 136 + 4);
+  CHECK_EQ(tensor_format(FormatId::iq1_s_r4).row_bytes(64), 2 * 6 + 2);
 }
 
 TEST_CASE("quantization: formats are found by name and by GGUF number") {

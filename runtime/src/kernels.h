@@ -51,7 +51,6 @@ constexpr int kPanelRows = 16;
 /// Bytes that `many` needs for rows of `columns`, 64-byte aligned: single precision is the largest form.
 constexpr std::int64_t panel_bytes(std::int64_t columns) { return columns * kPanelRows * 4 + columns / 16 * kPanelRows * 8 + 1024; }
 
-constexpr int kFormatCount = static_cast<int>(FormatId::fp8) + 1;
 
 struct Kernels {
   FormatKernels formats[kFormatCount];  ///< by FormatId; zeros where there is no format

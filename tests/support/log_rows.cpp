@@ -87,11 +87,38 @@ std::optional<double> days_of(const std::string& date) {
 std::string build_after(const std::string& release) {
   const auto days = days_of(release);
   if (!days) return {};
-  const double b4748 = *days_of("2025-02-20");
-  constexpr double kBuildsPerDay = 6.7;
-  constexpr double kNewest = 6300;
-  const double build = 4748 + kBuildsPerDay * (*days + 30 - b4748);
-  return build >= kNewest ? std::string() : fmt::format("b{:.0f}", std::max(build, 2000.0));
+  struct Anchor {
+    const char* date;
+    double build;
+  };
+  constexpr Anchor kAnchors[] = {{"2024-05-06", 2797}, {"2025-02-20", 4748}, {"2025-06-10", 5622}, {"2025-12-10", 7342}, {"2026-05-15", 9172}, {"2026-07-01", 9849}};
+  const double at = *days + 30;
+  for (std::size_t i = 1; i < std::size(kAnchors); ++i) {
+    const double from = *days_of(kAnchors[i - 1].date);
+    const double to = *days_of(kAnchors[i].date);
+    if (at < to) return fmt::format("b{:.0f}", std::max(2000.0, kAnchors[i - 1].build + (at - from) / (to - from) * (kAnchors[i].build - kAnchors[i - 1].build)));
+  }
+  return {};
+}
+
+/// The build of ik_llama.cpp of the time when a log was posted: threads and pull requests of its repository are numbered as time goes; the runs of one
+/// other repository are of August 2025 (speed over context) and of March 2026 (perplexity), whose builds count the merges of a fork as well.
+std::string ik_build_of(const CsvRow& row) {
+  struct Anchor {
+    std::int64_t number, build;
+  };
+  constexpr Anchor kAnchors[] = {{188, 3551}, {235, 3575}, {262, 3592}, {273, 3599}, {299, 3615}, {341, 3649}, {370, 3663}, {394, 3679}, {430, 3704},
+                                 {461, 3714}, {520, 3745}, {560, 3774}, {630, 3807}, {700, 3843}, {800, 3897}, {900, 3950}, {943, 3983}};
+  const auto& source = row["source_url"];
+  if (contains(source, "/ts_graphs/")) return "b3844";
+  if (contains(source, "/bench_ppl")) return "b4364";
+  const auto slash = source.find_last_of('/');
+  const auto number = contains(source, "/ik_llama.cpp/") ? text::parse_int(std::string_view(source).substr(slash + 1)) : std::nullopt;
+  if (!number) return {};
+  const auto* after = std::find_if(std::begin(kAnchors), std::end(kAnchors), [&](const Anchor& a) { return a.number >= *number; });
+  if (after == std::begin(kAnchors) || after == std::end(kAnchors)) return {};
+  const auto* before = after - 1;
+  return fmt::format("b{}", before->build + (*number - before->number) * (after->build - before->build) / (after->number - before->number));
 }
 
 LogModel model_of(const LogGroup& g) {
@@ -122,7 +149,7 @@ void read_note(const std::string& note, EngineLog& log) {
   if (const auto n = number_behind(note, "fused_moe=")) s.fused_experts = printed(*n != 0);
   // "c^KV": the latent is cached, and beside it "kv^T" where flash attention is off; full heads otherwise.
   if (!s.mla && log.engine == LogEngine::ik_llama_cpp) {
-    if (contains(note, "c^KV")) s.mla = printed<std::int64_t>(contains(note, "kv^T: not used") ? 3 : 1);
+    if (contains(note, "c^KV")) s.mla = printed<std::int64_t>(1);
     else if (note.starts_with("K ")) s.mla = printed<std::int64_t>(0);
   }
   if (const auto n = number_behind(note, "--n-cpu-moe ")) {
@@ -137,7 +164,7 @@ void read_note(const std::string& note, EngineLog& log) {
     s.draft_states = printed(static_cast<std::int64_t>(*n));
   else if (contains(note, "MTP on"))
     s.draft_states = printed<std::int64_t>(2);
-  if (contains(note, "cpu-moe)") || contains(note, "auto-fit")) s.other_overrides = printed(true);
+  if (contains(note, "cpu-moe)") || contains(note, "auto-fit") || contains(note, "partial offload")) s.other_overrides = printed(true);
 }
 
 /// Tensors that were placed by hand, by what lies where.
@@ -200,6 +227,12 @@ std::optional<EngineLog> log_of_rows(const LogGroup& g, const Catalog& catalog, 
   if (const auto end = version.find_first_of(" -("); end != std::string::npos) version.resize(end);
   if (version.size() > 1 && version.front() == 'v') version.erase(0, 1);
   if (!version.empty() && (version.front() == 'b' || *engine == LogEngine::vllm)) log.version = printed(version);
+  if (*engine == LogEngine::ik_llama_cpp) {
+    // Builds of the main line in its threads (above 5000) and those of a fork are no builds of its own.
+    const auto own = ik_build_of(first);
+    if (log.version && (contains(first["source_url"], "GGUF-Tool-Suite") || text::parse_int(version.substr(1)).value_or(0) > 5000)) log.version.reset();
+    if (!log.version) log.style_version = own;
+  }
   if (!log.version && *engine == LogEngine::llama_cpp && log.model.name) {
     try {
       log.style_version = build_after(catalog.resolve_model(log.model.name->value).release_date);
@@ -229,7 +262,8 @@ std::optional<EngineLog> log_of_rows(const LogGroup& g, const Catalog& catalog, 
     LogBuffer b{row["where"], *term, 0, 0, row.line, contains(row["note"], "breakdown") ? "with states" : ""};
     b.amount = *term == LogTerm::kv_tokens ? static_cast<std::int64_t>(*mib) : static_cast<std::int64_t>(*mib * 0x1p20);
     b.rounding = *term == LogTerm::kv_tokens ? 0 : rounding_of(row, *engine, *mib);
-    const bool adds_up = *term == LogTerm::kv || b.where.ends_with("_Mapped");
+    // Several shards are mapped to several ranges, several caches lie on one device; other repetitions are other loads.
+    const bool adds_up = *term == LogTerm::kv || b.where.ends_with("_Mapped") || (*term == LogTerm::model && b.where == "CPU");
     const auto same = std::find_if(log.buffers.begin(), log.buffers.end(), [&](const LogBuffer& x) { return x.term == b.term && x.where == b.where; });
     if (same != log.buffers.end() && !adds_up)
       *same = std::move(b);

@@ -2,7 +2,7 @@
 ///
 /// How a group of rows (one id) becomes an EngineLog:
 ///   engine, engine_version  the reader's engine; forks count as what they are forks of. Without a version, llama.cpp is taken to be about a month younger
-///                           than the model (logs are of what is new); ik_llama.cpp and the servers have one set of rules
+///                           than the model (logs are of what is new), ik_llama.cpp of the build of the time when the log was posted
 ///   model, hf_id, memory_geom.csv  name and printed geometry; quant and file_size_gib: file type and size
 ///   n_ctx, n_batch, n_ubatch, n_seq, flash_attn, cache types, n_gpu_layers  as they are; absent ones stay absent: the version's default
 ///   component, where, mib   a buffer; where=ALL only where there is no row of a device; a place's second model row replaces the first (several loads under one

@@ -56,6 +56,7 @@ struct Deployment {
   SplitMode split = SplitMode::layer;
   std::vector<double> tensor_split;       ///< shares of the devices, in order; empty: by their free memory
   std::vector<TensorOverride> overrides;  ///< in order
+  bool placed_by_hand = false;            ///< tensors are placed by hand in a way that neither `overrides` nor a placement tells
   // How the host's part of a model file is held.
   bool mmap = true;                       ///< mapped from the file instead of read into memory
   bool repack = true;                     ///< matrices that a CPU kernel wants in another order lie there in that order

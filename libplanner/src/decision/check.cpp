@@ -10,9 +10,10 @@
 
 #include "core/json_writer.h"
 #include "core/text.h"
+#include "decision/log_placement.h"
 #include "decision/log_subject.h"
 #include "decision/session.h"
-#include "engine/compute_buffers.h"
+#include "engine/allocation.h"
 #include "planner/error.h"
 
 namespace planner {
@@ -20,41 +21,9 @@ namespace {
 
 using namespace decision;
 
-/// Where a buffer lies: accelerators by number, the host, or nowhere in particular.
-constexpr int kAll = -2;
-
 constexpr std::pair<std::string_view, std::string_view> kBackends[] = {{"CUDA", "cuda"},   {"ROCm", "rocm"}, {"Vulkan", "vulkan"}, {"SYCL", "sycl"},
                                                                        {"Metal", "metal"}, {"MTL", "metal"}, {"OpenCL", "vulkan"}, {"RPC", "cuda"},
                                                                        {"rank", "cuda"},   {"GPU", "cuda"}};
-
-bool is_host(std::string_view where) {
-  return where.starts_with("CPU") || where == "Host" || where == "host" || where == "AMX" || where.starts_with("BLAS") || where.ends_with("_Host");
-}
-
-/// "Metal_Mapped" -> "Metal", "MTL0_Mapped" -> "MTL0"
-std::string base_of(std::string_view where) {
-  if (where.ends_with("_Mapped")) where.remove_suffix(7);
-  return std::string(where);
-}
-
-bool is_repacked(std::string_view where) { return where == "CPU_REPACK" || where == "CPU_AARCH64" || where == "AMX" || where == "CPU_HBM"; }
-
-/// Accelerators that the log's buffers lie on, in order.
-std::vector<std::string> accelerators(const EngineLog& log) {
-  std::vector<std::string> names;
-  for (const auto& b : log.buffers) {
-    const auto name = base_of(b.where);
-    if (is_host(name) || name == "ALL" || name.ends_with("_Split")) continue;
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
-  // Numbered ones by their number; others as they come.
-  std::stable_sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-    const auto prefix = [](const std::string& s) { return s.substr(0, s.find_first_of("0123456789")); };
-    if (prefix(a) != prefix(b) || a.starts_with("RPC")) return false;
-    return a.size() != b.size() ? a.size() < b.size() : a < b;
-  });
-  return names;
-}
 
 const LogDevice* find_device(const EngineLog& log, const std::string& where) {
   const auto it = std::find_if(log.devices.begin(), log.devices.end(),
@@ -72,7 +41,7 @@ class Checker {
   }
 
   Check run() {
-    names_ = accelerators(log());
+    names_ = accelerators_of(log());
     build_request();
     auto subject = resolve_subject(out_.request.model, catalog_);
     if (const auto why = contradiction(*subject.model, log().model); !why.empty()) {
@@ -81,11 +50,11 @@ class Checker {
     summarize(subject);
     auto deployment = build_deployment();
     std::vector<std::string> ignored;
-    const auto workload = build_workload(subject, *deployment.engine, ignored);
-    const auto weights = build_weights(subject);
-    const auto placement = build_placement(*subject.model, workload, deployment);
+    auto workload = build_workload(subject, *deployment.engine, ignored);
+    auto weights = build_weights(subject);
+    auto placement = build_placement(*subject.model, workload, deployment, weights.map);
+    settle_switches(workload, *subject.model, deployment, placement, weights);
     const auto memory = estimate_memory(*subject.model, weights.map, workload, deployment, placement, weights.basis);
-    look_for_overrides(memory, placement, *subject.model);
     compare(memory, placement, *subject.model);
     add_totals();
     add_forecasts();
@@ -224,7 +193,7 @@ class Checker {
     if (s.mla) w.mla = s.mla->value;
     if (s.attention_max_mib) w.attention_max_mib = s.attention_max_mib->value;
     if (s.fused_experts) w.fused_experts = s.fused_experts->value;
-    if (s.draft_states) w.draft_states = s.draft_states->value;
+    if (s.draft_states) w.draft_by_mtp = true, w.draft_tokens = s.draft_states->value;
     return w;
   }
 
@@ -277,7 +246,7 @@ class Checker {
 
   // --- placement ------------------------------------------------------------------------------------------------------
 
-  Placement build_placement(const Model& model, const Workload& workload, const Deployment& d) {
+  Placement build_placement(const Model& model, const Workload& workload, Deployment& d, WeightMap& weights) {
     const std::int64_t n = model.hyperparameters.n_layers;
     std::int64_t gpu_layers = d.devices.empty() ? 0 : n + 1;
     const auto& s = settings();
@@ -289,96 +258,68 @@ class Checker {
     std::vector<double> shares;
     const bool all_known = std::all_of(d.devices.begin(), d.devices.end(), [](const DeploymentDevice& x) { return x.usable_bytes().has_value(); });
     for (const auto& x : d.devices) shares.push_back(all_known ? static_cast<double>(*x.usable_bytes()) : 1.0);
-    auto p = place_layers(n, gpu_layers, shares);
+    const bool by_llama = d.engine->offload_layers && !d.engine->kv_pool;
+    const auto rules = by_llama ? engine::llama_cpp_rules(model, workload, d) : engine::LlamaRules();
+    const bool output_stays = !rules.output_first && gpu_layers > 0 && gpu_layers <= n;
+    auto p = place_layers(n, output_stays ? gpu_layers + 1 : gpu_layers, shares);
+    if (output_stays) p.output = kHost, p.gpu_layers = gpu_layers;
     for (const auto layer : s.expert_layers_on_host) {
       if (layer < n) p.experts_on_host[static_cast<std::size_t>(layer)] = true;
     }
-    if (d.devices.size() > 1 && log().engine != LogEngine::vllm) follow_cache(p, model, workload);
+    if (log().engine == LogEngine::vllm || d.devices.empty()) return p;
+    if (d.devices.size() > 1 && out_.request.kv_offload && follow_cache(p, log(), names_, model, workload, rules.caches_mtp_layers && model.file_holds_mtp)) {
+      out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
+    }
+    d.placed_by_hand = settings().other_overrides.has_value() || !s.expert_layers_on_host.empty();
+    if (s.expert_layers_on_host.empty() && p.gpu_layers > n && follow_weights(p, log(), names_, model, weights)) {
+      placed_by_hand_ = "tensors were placed by hand: for how many layers the experts are on the host is taken from it";
+      d.placed_by_hand = true;
+    }
     return p;
   }
 
-  /// Newer versions do not say which tensors were placed by hand (--cpu-moe, -ot). It shows where all weights are accounted for, but far more of them on the
-  /// host than layers explain.
-  void look_for_overrides(const MemoryEstimate& memory, const Placement& p, const Model& model) {
-    if (names_.empty() || !weights_unknown_.empty() || settings().other_overrides || p.gpu_layers <= model.hyperparameters.n_layers) return;
-    double host = 0;
-    double all = 0;
-    bool is_mapped = false;
+  /// Two switches are not always printed, and show in the host's compute buffer: how many batches may be under way at once (fixed when the engine is built), for
+  /// each of which the host holds the inputs; and whether experts on the host are computed there whatever the batch.
+  void settle_switches(Workload& w, const Model& model, const Deployment& d, const Placement& p, const Weights& weights) {
+    if (settings().copies) w.copies = settings().copies->value;
+    if (d.devices.empty() || log().engine == LogEngine::vllm) return;
+    std::int64_t printed = 0;
     for (const auto& b : log().buffers) {
-      if (b.term != LogTerm::model || is_repacked(b.where)) continue;
-      all += static_cast<double>(b.amount);
-      host += is_host(b.where) ? static_cast<double>(b.amount) : 0;
-      is_mapped = is_mapped || b.where.ends_with("_Mapped");
+      if (b.term == LogTerm::compute && slot_of(names_, b.where) == kHost) printed += b.amount;
     }
-    const auto whole = static_cast<double>(memory.bytes(Component::weights));
-    const auto expected = static_cast<double>(sum_of(memory, names_.size(), kHost, Component::weights).bytes);
-    constexpr double kSlack = 0.03;
-    constexpr double kMappedTwice = 1.4;
-    constexpr double kFarMore = 0.05;
-    const bool accounted_for = all >= (1 - kSlack) * whole && all <= (is_mapped ? kMappedTwice : 1 + kSlack) * whole;
-    if (accounted_for && host - expected > kFarMore * whole) {
-      placed_by_hand_ = "more of the weights is on the host than whole layers explain: tensors were placed by hand, and the log does not say which";
-    }
-  }
-
-  /// Layers to devices as the cache's rows tell.
-  void follow_cache(Placement& p, const Model& model, const Workload& w) {
-    std::vector<double> cache(names_.size() + 1);  // the host last
-    for (const auto& b : log().buffers) {
-      if (b.term != LogTerm::kv) continue;
-      const int slot = slot_of(b.where);
-      if (slot == kAll) return;
-      cache[slot == kHost ? names_.size() : static_cast<std::size_t>(slot)] += static_cast<double>(b.amount);
-    }
-    double sum = 0;
-    for (const auto c : cache) sum += c;
-    if (sum <= 0 || !out_.request.kv_offload) return;
-    std::vector<double> per_layer(p.layer.size());
-    double all = 0;
-    for (std::size_t i = 0; i < per_layer.size() && i < model.layers.size(); ++i) {
-      for (const auto& mixer : model.layers[i].mixers) {
-        const auto needs = cache_needs(mixer, w.kv_type_k, w.kv_type_v);
-        for (const auto& part : needs.token_caches()) per_layer[i] += static_cast<double>(part.bytes(w.context * w.concurrency));
-        if (cache_holds_states()) per_layer[i] += static_cast<double>(w.concurrency * (needs.conv_state_bytes + needs.recurrent_state_bytes));
-      }
-      all += per_layer[i];
-    }
-    if (all <= 0) return;
-    // Devices take runs of layers in order, the host the first ones; a border goes where the running sums meet best.
-    const auto before = p;
-    std::size_t layer = 0;
-    double placed = 0;
-    double target = 0;
-    for (std::size_t k = 0; k <= names_.size(); ++k) {
-      const std::size_t slot = k == 0 ? names_.size() : k - 1;
-      target += cache[slot] / sum * all;
-      const int device = slot == names_.size() ? kHost : static_cast<int>(slot);
-      const bool last = k == names_.size();
-      while (layer < per_layer.size() && (last || placed + per_layer[layer] / 2 < target)) {
-        placed += per_layer[layer];
-        p.layer[layer++] = device;
+    if (printed == 0) return;
+    const bool may_copy = !settings().copies && d.devices.size() > 1;
+    const bool may_stay = std::find(p.experts_on_host.begin(), p.experts_on_host.end(), true) != p.experts_on_host.end();
+    struct Choice {
+      std::optional<std::int64_t> copies;
+      std::optional<bool> moves;
+      std::int64_t bytes = 0;
+    };
+    std::vector<Choice> choices;
+    for (const bool alone : {false, true}) {
+      for (const bool stays : {false, true}) {
+        if ((alone && !may_copy) || (stays && !may_stay)) continue;
+        Choice c{alone ? std::optional<std::int64_t>(1) : w.copies, stays ? std::optional(false) : std::nullopt};
+        auto with = w;
+        with.copies = c.copies;
+        with.moves_operations = c.moves;
+        c.bytes = sum_of(estimate_memory(model, weights.map, with, d, p, weights.basis), names_.size(), kHost, Component::compute).bytes;
+        choices.push_back(c);
       }
     }
-    if (p.output != kHost) p.output = p.layer.back();
-    if (p.layer != before.layer)
-      out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
-  }
-
-  /// ik_llama.cpp keeps the states in the cache's buffer; the table at the end of newer llama.cpp adds them up as well.
-  bool cache_holds_states() const {
-    const auto& buffers = log().buffers;
-    if (std::any_of(buffers.begin(), buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::recurrent_state; })) return false;
-    return log().engine == LogEngine::ik_llama_cpp || std::any_of(buffers.begin(), buffers.end(), [](const LogBuffer& b) { return b.detail == "with states"; });
+    // As the engine would have it by itself, unless another choice is closer.
+    const auto* best = &choices.front();
+    for (const auto& c : choices) {
+      if (std::abs(c.bytes - printed) < std::abs(best->bytes - printed)) best = &c;
+    }
+    switches_from_host_ = std::any_of(choices.begin(), choices.end(), [&](const Choice& c) { return c.bytes != choices.front().bytes; });
+    w.copies = best->copies;
+    w.moves_operations = best->moves;
+    if (best->copies != choices.front().copies) out_.notes.push_back("one batch at a time (n_copies 1), by the size of the host's compute buffer");
+    if (best->moves) out_.notes.push_back("experts on the host are computed there whatever the batch, by the size of the host's compute buffer (formats that the device lacks, or no op offload)");
   }
 
   // --- rows -----------------------------------------------------------------------------------------------------------
-
-  int slot_of(const std::string& where) const {
-    const auto name = base_of(where);
-    if (is_host(name)) return kHost;
-    const auto it = std::find(names_.begin(), names_.end(), name);
-    return it == names_.end() ? kAll : static_cast<int>(it - names_.begin());
-  }
 
   std::string name_of(int slot) const { return slot == kHost ? "host" : slot == kAll ? "all" : names_[static_cast<std::size_t>(slot)]; }
 
@@ -410,7 +351,7 @@ class Checker {
     std::set<std::pair<int, int>> mapped;
     for (const auto& b : log().buffers) {
       const bool split = b.where.ends_with("_Split");
-      const int slot = split ? kAll : slot_of(b.where);
+      const int slot = split ? kAll : slot_of(names_, b.where);
       // Repacked copies stand beside the rows that they are copies of.
       const int term = static_cast<int>(b.term) + (is_repacked(b.where) ? kRepacked : split ? 2 * kRepacked : 0);
       auto& row = rows[{slot == kHost ? 1 << 20 : slot == kAll ? 1 << 21 : slot, term}];
@@ -424,6 +365,7 @@ class Checker {
       if (is_repacked(b.where)) row.reason = "a repacked copy of weights: which ones depends on the CPU";
       if (split) row.reason = "split by rows over all devices";
     }
+    const bool is_split = std::any_of(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.where.ends_with("_Split"); });
     for (auto& [key, row] : rows) {
       const int slot = key.first == 1 << 20 ? kHost : key.first == 1 << 21 ? kAll : key.first;
       const auto sum = [&](Component c) { return sum_of(memory, n, slot, c); };
@@ -431,6 +373,7 @@ class Checker {
       switch (row.term) {
         case LogTerm::model:
           s = sum(Component::weights);
+          if (row.reason.empty() && is_split) row.reason = "weights are split by rows over all devices";
           if (row.reason.empty()) row.reason = weights_unknown_;
           if (row.reason.empty()) row.reason = placed_by_hand_;
           if (row.reason.empty() && settings().other_overrides)
@@ -440,7 +383,7 @@ class Checker {
         case LogTerm::kv_pool:
           s = sum(Component::kv);
           if (row.term == LogTerm::kv) {
-            if (cache_holds_states() && slot != kAll) s.bytes += sum(Component::recurrent_state).bytes;
+            if (cache_holds_states(log()) && slot != kAll) s.bytes += sum(Component::recurrent_state).bytes;
             if (row.reason.empty()) row.reason = cache_unknown_;
             if (!settings().context) row.reason = "the context is not printed";
           } else if (!weights_unknown_.empty()) {
@@ -460,6 +403,8 @@ class Checker {
         case LogTerm::compute:
           s = sum(Component::compute);
           if (!settings().context && log().engine != LogEngine::vllm) row.reason = "the context is not printed";
+          if (!cache_unknown_.empty() && row.reason.empty()) row.reason = cache_unknown_;
+          if (switches_from_host_ && slot == kHost && row.reason.empty()) row.reason = "it tells what is not printed: how many batches are under way at once, and where experts are computed";
           break;
         case LogTerm::non_torch: s = sum(Component::overhead); break;
         case LogTerm::graphs: row.reason = "captured graphs are part of what is assumed beside the engine's own buffers"; break;
@@ -515,21 +460,28 @@ class Checker {
       row.verdict = CheckVerdict::outside;
   }
 
+  /// Sums per device. A device of which a row cannot be compared has no total; a row that only settled a switch counts.
   void add_totals() {
     for (const auto& row : out_.rows) {
-      if (row.verdict == CheckVerdict::not_compared || row.term == LogTerm::kv_tokens || !row.predicted) continue;
-      auto it = std::find_if(out_.totals.begin(), out_.totals.end(), [&](const CheckRow& t) { return t.device == row.device; });
+      if (row.term == LogTerm::kv_tokens || row.term == LogTerm::total) continue;
+      const bool is_copy = is_repacked(row.device) || row.device.ends_with("_Split");
+      const std::string device = is_repacked(row.device) ? name_of(kHost) : row.device;
+      auto it = std::find_if(out_.totals.begin(), out_.totals.end(), [&](const CheckRow& t) { return t.device == device; });
       if (it == out_.totals.end()) {
         CheckRow total;
-        total.device = row.device;
+        total.device = device;
         total.term = LogTerm::total;
         total.predicted = 0;
         it = out_.totals.insert(out_.totals.end(), std::move(total));
       }
       it->printed += row.printed;
       it->rounding += row.rounding;
-      *it->predicted += *row.predicted;
       it->uncertainty += row.uncertainty;
+      if (row.predicted) *it->predicted += *row.predicted;
+      const bool settles = (row.term == LogTerm::output && sequences_from_output_) || (row.term == LogTerm::compute && switches_from_host_);
+      if (is_copy || !row.predicted || (row.verdict == CheckVerdict::not_compared && !settles)) {
+        if (it->reason.empty()) it->reason = fmt::format("a part of it ({}) is not compared", to_string(row.term));
+      }
     }
     for (auto& total : out_.totals) judge(total, {*total.predicted, total.uncertainty, false});
   }
@@ -565,7 +517,7 @@ class Checker {
   Check out_;
   std::vector<std::string> names_;
   std::string weights_unknown_, cache_unknown_, placed_by_hand_;
-  bool sequences_from_output_ = false;
+  bool sequences_from_output_ = false, switches_from_host_ = false;
 };
 
 bool is_compared(const CheckRow& row) { return row.verdict != CheckVerdict::not_compared; }

@@ -221,7 +221,6 @@ std::optional<std::int64_t> build_of_log(const EngineLog& log) {
 
 std::string engine_of_log(const EngineLog& log, std::vector<std::string>& notes) {
   const std::string name(to_string(log.engine));
-  if (log.engine == LogEngine::ik_llama_cpp) return name;
   if (log.engine == LogEngine::vllm) return log.version ? name + "@" + log.version->value : name;
   if (log.version) return name + "@" + log.version->value;
   if (log.style_version.empty()) return name;

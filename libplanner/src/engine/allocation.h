@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/compute_buffers.h"
+#include "planner/kv_cache.h"
 #include "planner/memory.h"
 
 namespace planner::engine {
@@ -20,7 +21,11 @@ struct LlamaRules {
   bool caches_mtp_layers = false;  ///< prediction layers have a cache like the others
   int copies = 4;                  ///< of pipeline parallelism
   bool copies_with_overrides = false;  ///< pipeline parallelism also with tensors placed by hand
-  bool offloads_by_expert = false;     ///< experts are moved only for batches that give each of them work enough
+  bool caches_windows = true;          ///< sliding layers have a cache of their own
+  bool splits_sequences = true;        ///< each sequence has a cache of its own unless they are unified
+  bool output_first = true;            ///< of the layers that -ngl counts the output is the first to be placed, not the last
+  bool outputs_by_sequence = true;     ///< a server reserves logits of a token per sequence, not of the whole batch
+  GraphOptions graph;                  ///< the switches of the graph's form; the rest is for llama_cpp_graph to fill
 };
 [[nodiscard]] LlamaRules llama_cpp_rules(const Model& model, const Workload& w, const Deployment& deployment);
 
@@ -40,6 +45,9 @@ struct CacheCells {
 
 /// The batch that the engine sets space aside for. `windows`: whether sliding layers have a cache of their own.
 [[nodiscard]] GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, const LlamaRules& rules, bool windows);
+
+/// Recurrent states that are kept: one per sequence, and where prediction layers draft, one more for each drafted token, to go back to.
+[[nodiscard]] std::int64_t llama_cpp_states(const Model& model, const Workload& w);
 
 /// Batches that the engine has under way at once, each with inputs of its own: several with all layers on more than one accelerator.
 [[nodiscard]] int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement, const Model& model);

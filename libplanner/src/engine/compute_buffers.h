@@ -14,7 +14,7 @@ namespace planner::engine {
 enum class Generation : std::uint8_t {
   b4748,   ///< February 2025: one cache for all sequences, masks in F32, activations apart from their products
   v0_5_0,  ///< September 2026
-};
+};  // what came one by one in between is told by switches of GraphOptions
 
 /// How multi-head latent attention is computed.
 enum class MlaGraph : std::uint8_t {
@@ -37,9 +37,16 @@ struct GraphOptions {
   Generation generation = Generation::v0_5_0;
   MlaGraph mla = MlaGraph::absorbed;
   bool mla_stores_v = false;      ///< the absorbed form caches V beside the latent
+  bool mask_is_cast = false;      ///< the mask comes in F32; flash attention gets a copy in F16
+  bool embeddings_input = true;   ///< embeddings instead of tokens have a place among the inputs
+  bool indexed_writes = true;     ///< writes into the cache say by an input of their own where they go
+  bool f16_cache_copies = false;  ///< flash attention keeps a quantized cache in F16 behind its result (accelerators)
+  std::int64_t draft_states = 0;  ///< recurrent states kept per sequence beside the last
   // Of ik_llama.cpp.
   bool fused_parts = false;       ///< norms with their weights, activations with their products, sums over experts: one operation each
   bool fused_experts = false;     ///< gate and up projections of experts and their activation in one operation
+  bool moves_fused_experts = true;  ///< that operation may move to an accelerator
+  bool moves_by_expert = false;     ///< experts move for as many tokens as each of them gets
   std::int64_t attention_max_mib = 0;  ///< scores, or keys and values unpacked, at most this much at once; 0: no limit
 
   friend bool operator==(const GraphOptions&, const GraphOptions&) = default;

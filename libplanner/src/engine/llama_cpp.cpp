@@ -84,7 +84,9 @@ bool llama_cpp_allows_flash_attention(const Model& model, Generation generation)
 LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
   // Builds of ik_llama.cpp (commits up to then).
   constexpr std::int64_t kOneCopy = 3873;        // GGML_SCHED_MAX_COPIES is 1
-  constexpr std::int64_t kOffloadsActive = 3877;
+  constexpr std::int64_t kMovesFused = 3683;     // the fused operation of experts too
+  constexpr std::int64_t kMovesByExpert = 3745;
+  constexpr std::int64_t kHalfMask = 3907;       // F16 with flash attention
   constexpr std::int64_t kNoMtpCache = 3918;
   constexpr std::int64_t kFlashDefault = 3928;   // and fused experts
   constexpr std::int64_t kNoCopiesByHand = 3941;
@@ -101,7 +103,12 @@ LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
   r.caches_mtp_layers = build < kNoMtpCache;
   r.copies = build < kOneCopy ? 4 : 1;
   r.copies_with_overrides = build < kNoCopiesByHand;
-  r.offloads_by_expert = build >= kOffloadsActive;
+  r.caches_windows = r.splits_sequences = r.outputs_by_sequence = r.output_first = false;
+  r.graph.fused_parts = true;
+  r.graph.fused_experts = r.fused_experts;
+  r.graph.moves_fused_experts = build >= kMovesFused;
+  r.graph.moves_by_expert = build >= kMovesByExpert;
+  r.graph.mask_is_cast = build < kHalfMask;
   return r;
 }
 
@@ -110,17 +117,30 @@ LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
 LlamaRules llama_cpp_rules(const Model& model, const Workload& w, const Deployment& deployment) {
   const auto build = build_of(deployment);
   if (deployment.engine->id == "ik_llama.cpp") return ik_rules(model, w, build);
-  // Sliding caches, one cache per sequence and fused activations came between May and July 2025.
-  constexpr std::int64_t kFirstOfNewer = 5600;
-  constexpr std::int64_t kLatent = 5137;      // April 2025
-  constexpr std::int64_t kLatentAlone = 7832; // January 2026: V is a view of K
+  constexpr std::int64_t kLatent = 5137;           // April 2025
+  constexpr std::int64_t kWindows = 5429;          // May 2025
+  constexpr std::int64_t kFusedActivations = 5776; // June 2025
+  constexpr std::int64_t kSequences = 5913;        // July 2025
+  constexpr std::int64_t kIndexedWrites = 6307;    // August 2025; possible since July
+  constexpr std::int64_t kOutputFirst = 7467;      // December 2025
+  constexpr std::int64_t kEmbeddingsInput = 7774;  // January 2026
+  constexpr std::int64_t kLatentAlone = 7832;      // January 2026: V is a view of K
+  constexpr std::int64_t kHalfMask = 9300;         // between May and June 2026: F16 with flash attention, logits by sequence, copies behind the result
   LlamaRules r;
-  r.generation = build < kFirstOfNewer ? Generation::b4748 : Generation::v0_5_0;
+  r.generation = build < kFusedActivations ? Generation::b4748 : Generation::v0_5_0;
   constexpr std::int64_t kFlashDefault = 6325;  // August 2025: -fa auto
   const bool wanted = w.flash_attention == FlashAttention::automatic ? build >= kFlashDefault : w.flash_attention == FlashAttention::on;
   r.mla_cache = build < kLatent ? MlaCache::expanded : build < kLatentAlone ? MlaCache::compressed_with_v : MlaCache::compressed;
   r.mla_graph = build < kLatent ? MlaGraph::expanded : MlaGraph::absorbed;
   r.flash_attention = wanted && llama_cpp_allows_flash_attention(model, r.generation);
+  r.caches_windows = build >= kWindows;
+  r.splits_sequences = build >= kSequences;
+  r.outputs_by_sequence = build >= kHalfMask;
+  r.output_first = build >= kOutputFirst;
+  r.graph.mask_is_cast = build < kHalfMask;
+  r.graph.f16_cache_copies = build >= kHalfMask && deployment.backend == "cuda";
+  r.graph.embeddings_input = build >= kEmbeddingsInput;
+  r.graph.indexed_writes = build >= kIndexedWrites;
   if (wanted && build >= kLatent) r.flash_attention = model.hyperparameters.architecture != "grok";
   return r;
 }
@@ -133,9 +153,9 @@ std::int64_t CacheCells::sliding(std::int64_t window, const Workload& w) const {
 
 CacheCells llama_cpp_cells(const Workload& w, const LlamaRules& rules, std::int64_t padding) {
   const std::int64_t context = w.context * w.concurrency;
-  if (rules.generation == Generation::b4748) {
+  if (!rules.splits_sequences) {
     const std::int64_t step = rules.flash_attention ? 256 : 32;
-    return {pad(context, step), 1, step, true};
+    return {pad(context, step), 1, step, !rules.caches_windows || w.swa_full};
   }
   const std::int64_t total = pad(context, padding);
   if (w.kv_unified) return {total, 1, padding, w.swa_full};
@@ -143,33 +163,43 @@ CacheCells llama_cpp_cells(const Workload& w, const LlamaRules& rules, std::int6
 }
 
 GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, const LlamaRules& rules, bool windows) {
-  GraphOptions o;
+  GraphOptions o = rules.graph;
   o.generation = rules.generation;
   o.tokens = std::min(tokens_at_once(w), cells.total());
-  // The older generation lays out one sequence, with logits for every token.
-  const bool older = rules.generation == Generation::b4748;
-  o.sequences = older ? 1 : w.concurrency;
-  o.outputs = older ? o.tokens : std::min(o.tokens, w.outputs > 0 ? w.outputs : w.concurrency * (1 + w.draft_tokens));
+  // Older versions lay out one sequence.
+  o.sequences = rules.generation == Generation::b4748 ? 1 : w.concurrency;
+  o.outputs = rules.outputs_by_sequence ? std::min(o.tokens, w.outputs > 0 ? w.outputs : w.concurrency * (1 + w.draft_tokens)) : o.tokens;
   o.cells = cells.full;
   o.streams = cells.streams;
   const auto window = widest(model).window;
-  if (windows && window > 0) o.sliding_cells = cells.sliding(window, w);
+  // Sliding layers have a mask of their own even where their cache is as long as the others'.
+  const bool masked_apart = windows || (rules.is_ik && !model.llama_cpp_ignores_window);
+  if (masked_apart && window > 0) o.sliding_cells = cells.sliding(window, w);
   o.kv_type_k = w.kv_type_k;
   o.kv_type_v = w.kv_type_v;
   o.flash_attention = rules.flash_attention;
   o.mla = rules.mla_graph;
   o.mla_stores_v = rules.mla_cache == MlaCache::compressed_with_v;
-  o.fused_parts = rules.is_ik;
-  o.fused_experts = rules.fused_experts;
   o.attention_max_mib = w.attention_max_mib;
+  o.draft_states = llama_cpp_states(model, w) / w.concurrency - 1;
   return o;
+}
+
+std::int64_t llama_cpp_states(const Model& model, const Workload& w) {
+  // Source: llm_arch_supports_rs_rollback in src/llama-arch.cpp, llama_memory_recurrent in src/llama-memory-recurrent.cpp.
+  constexpr std::string_view kRollBack[] = {"kimi-k3", "qwen35", "qwen35moe", "qwen4exp", "deepseek4", "nemotron_h", "nemotron_h_moe", "lfm2", "lfm2moe", "bailingmoe3"};
+  const bool rolls_back = w.draft_by_mtp && std::find(std::begin(kRollBack), std::end(kRollBack), model.hyperparameters.architecture) != std::end(kRollBack);
+  return w.concurrency * (1 + (rolls_back ? w.draft_tokens : 0));
 }
 
 int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement, const Model& model) {
   const bool whole = placement.gpu_layers > model.hyperparameters.n_layers + (model.file_holds_mtp ? model.hyperparameters.n_mtp_layers : 0);
-  const bool by_hand = std::find(placement.experts_on_host.begin(), placement.experts_on_host.end(), true) != placement.experts_on_host.end();
+  const bool by_hand = deployment.placed_by_hand || !deployment.overrides.empty() ||
+                       std::find(placement.experts_on_host.begin(), placement.experts_on_host.end(), true) != placement.experts_on_host.end();
   const bool has_events = deployment.backend == "cuda" || deployment.backend == "rocm";
-  return deployment.devices.size() > 1 && whole && w.kv_offload && (!by_hand || rules.copies_with_overrides) && has_events ? rules.copies : 1;
+  const bool in_layers = deployment.split == SplitMode::layer;
+  const bool pipelines = deployment.devices.size() > 1 && whole && in_layers && w.kv_offload && (!by_hand || rules.copies_with_overrides) && has_events;
+  return pipelines ? static_cast<int>(w.copies.value_or(rules.copies)) : 1;
 }
 
 std::int64_t llama_cpp_common_v_row(const Model& model, const LlamaRules& rules) {

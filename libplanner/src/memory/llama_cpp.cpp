@@ -95,6 +95,7 @@ class LlamaCpp {
     plan.output = place(p_.output);
     plan.caches_on_host = !w_.kv_offload;
     plan.pins_norms = p_.gpu_layers > model_.hyperparameters.n_layers || graph.tokens < 32;
+    plan.moves_operations = w_.moves_operations.value_or(true);
     plan.copies = engine::llama_cpp_copies(rules, d_, w_, p_, model_);
     const auto& bytes = memo != nullptr ? memo->bytes(model_, graph, plan, weights_.tensors, weights_.total()) : scratch_ = engine::compute_buffers_bytes(model_, graph, plan, weights_.tensors);
     for (int i = 0; i < plan.accelerators; ++i) put(i, bytes[static_cast<std::size_t>(i)]);
@@ -106,7 +107,7 @@ class LlamaCpp {
   void cache(const engine::LlamaRules& rules, BytesOf bytes_of) {
     std::vector<std::int64_t> kv(d_.devices.size() + 1);
     std::vector<std::int64_t> state(d_.devices.size() + 1);
-    const auto n = rules.caches_mtp_layers ? model_.layers.size() : std::min(p_.layer.size(), model_.layers.size());
+    const auto n = rules.caches_mtp_layers && model_.file_holds_mtp ? model_.layers.size() : std::min(p_.layer.size(), model_.layers.size());
     for (std::size_t i = 0; i < n; ++i) {
       // Prediction layers lie where the last layer does.
       const int device = w_.kv_offload && !p_.layer.empty() ? p_.layer[std::min(i, p_.layer.size() - 1)] : kHost;
@@ -114,7 +115,7 @@ class LlamaCpp {
       for (const auto& mixer : model_.layers[i].mixers) {
         const auto needs = cache_needs(mixer, w_.kv_type_k, w_.kv_type_v, rules.mla_cache);
         for (const auto& part : needs.token_caches()) kv[slot] += bytes_of(part);
-        state[slot] += w_.concurrency * (1 + w_.draft_states) * (needs.conv_state_bytes + needs.recurrent_state_bytes);
+        state[slot] += engine::llama_cpp_states(model_, w_) * (needs.conv_state_bytes + needs.recurrent_state_bytes);
       }
     }
     for (std::size_t s = 0; s < kv.size(); ++s) {

@@ -70,30 +70,36 @@ Id Builder::embedded_tokens() {
   const Id embedded = g_.op({hidden_, n_, 1, 1}, {tokens_});
   // The table stays on the host, whatever the batch.
   if (division_ != nullptr) g_.reads_weights(embedded, static_cast<Place>(division_->plan.host()), 0);
-  if (old_) return embedded;
+  if (old_ || !o_.embeddings_input) return embedded;
   g_.expand(embedded);
-  // Embeddings given instead of tokens have a place too.
   g_.expand(g_.input(kF32, hidden_, n_));
   return embedded;
 }
 
 Id Builder::positions() { return g_.input(kI32, n_ * style_.positions_per_token); }
 
+Id Builder::mask_input(std::int64_t cells, std::int64_t tokens, std::int64_t streams) {
+  const bool half = o_.flash_attention && !o_.mask_is_cast;
+  const Id mask = g_.input(half ? kF16 : kF32, cells, tokens, 1, streams);
+  return o_.flash_attention && !half ? g_.op(g_.at(mask).shape, {mask}, kF16) : mask;
+}
+
 Builder::CacheInput Builder::cache_input(std::int64_t cells, std::int64_t head_k, std::int64_t head_v, bool has_v, std::int64_t widest_v) {
   CacheInput in;
   in.cells = cells;
   in.has_v = has_v;
   if (old_) {
-    // One mask in F32, whole blocks of tokens; flash attention gets a copy in F16. Writes say where they go.
+    // Whole blocks of tokens. Writes say where they go.
     constexpr std::int64_t kMaskBlock = 64;
-    in.mask = g_.input(kF32, cells, (n_ + kMaskBlock - 1) / kMaskBlock * kMaskBlock);
-    if (o_.flash_attention) in.mask = g_.op(g_.at(in.mask).shape, {in.mask}, kF16);
+    in.mask = mask_input(cells, (n_ + kMaskBlock - 1) / kMaskBlock * kMaskBlock, 1);
     return in;
   }
-  in.k_rows = g_.input(kI64, n_);
-  // Without flash attention V is kept transposed: every element is a row of its own.
-  if (has_v) in.v_rows = g_.input(kI64, o_.flash_attention ? n_ : n_ * widest_v);
-  in.mask = g_.input(o_.flash_attention ? kF16 : kF32, cells, n_ / o_.streams, 1, o_.streams);
+  if (o_.indexed_writes) {
+    in.k_rows = g_.input(kI64, n_);
+    // Without flash attention V is kept transposed: every element is a row of its own.
+    if (has_v) in.v_rows = g_.input(kI64, o_.flash_attention ? n_ : n_ * widest_v);
+  }
+  in.mask = mask_input(cells, n_ / o_.streams, o_.streams);
   if (is_quantized(o_.kv_type_k) && head_k > 0 && head_k % 64 == 0) {
     const auto n = key_rotation(head_k);
     in.k_rotation = g_.input(kF32, n, n);
@@ -249,6 +255,10 @@ Id Builder::attention_product(const CacheInput& in, Id q, const Heads& heads, Id
   if (o_.flash_attention) {
     out = g_.op({product_v, heads.q, per_stream, o_.streams}, {by_head, cached_k, cached_v, mask});
     if (division_ != nullptr) g_.at(out).host_only = !division_->plan.quantized_attention;
+    if (division_ != nullptr && o_.f16_cache_copies) {
+      const auto copy = [&](FormatId format, std::int64_t width) { return is_quantized(format) ? kF16 * in.cells * o_.streams * width : 0; };
+      g_.at(out).bytes += copy(o_.kv_type_k, heads.kv * heads.dim_k) + (heads.latent_v > 0 ? 0 : copy(o_.kv_type_v, heads.kv * heads.dim_v));
+    }
     if (heads.latent_v > 0) {
       out = g_.permute(out, 0, 2, 1, 3);
       out = g_.matmul(heads.dim_v, out);
@@ -411,9 +421,10 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
 
   Id in = g_.reshape(a, {g_.extent(a, 0), 1, n, 1});
   if (style_.weighted_input) in = g_.elementwise({g_.op({g_.extent(a, 0), m.n_active, n, 1}, {in}), weights});
+  const std::int64_t share = o_.moves_by_expert ? m.n_active : m.n_experts;  // tokens of a batch that an expert is moved for
   const auto product = [&](std::int64_t rows, const PartName& weight, Id x) {
     const Id id = g_.op({rows, m.n_active, n, 1}, {stored(p.find(weight), expert_place_), x, chosen});
-    g_.reads_weights(id, expert_place_, n);
+    g_.reads_weights(id, expert_place_, n * share / m.n_experts);
     return id;
   };
   Id x;
@@ -425,7 +436,7 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
     x = g_.glu(gate, up);
   } else if (o_.fused_experts && p.has("ffn_gate_exps.weight")) {
     x = g_.op({m.expert_size, m.n_active, n, 1}, {stored(p.find("ffn_up_exps.weight"), expert_place_), stored(p.find("ffn_gate_exps.weight"), expert_place_), in, chosen});
-    g_.reads_weights(x, expert_place_, n);
+    g_.reads_weights(x, expert_place_, o_.moves_fused_experts ? n * share / m.n_experts : 0);
   } else {
     const Id up = product(m.expert_size, "ffn_up_exps.weight", in);
     if (p.has("ffn_gate_exps.weight")) {
@@ -592,6 +603,16 @@ Id Builder::layer(const LayerParts& p, Id in, bool last) {
   return style_.residual_first ? g_.elementwise({middle, x}) : g_.elementwise({x, middle});
 }
 
+const planner::Tensor* Builder::head_weight() const {
+  const planner::Tensor* table = nullptr;
+  for (const auto& t : model_.tensors) {
+    if (t.layer >= 0) continue;
+    if (t.name == "output.weight") return &t;
+    if (t.name == "token_embd.weight") table = &t;
+  }
+  return table;
+}
+
 void Builder::head(Id a) {
   leave();
   if (style_.output_rows == Style::OutputRows::before_norm) {
@@ -605,7 +626,7 @@ void Builder::head(Id a) {
   }
   if (!old_) g_.mark_output(a);
   if (style_.scaled_head) a = g_.elementwise({a});
-  Id logits = g_.matmul(file_vocabulary(hp_), a);
+  Id logits = g_.matmul(file_vocabulary(hp_), a, division_ != nullptr ? stored(head_weight(), layer_place_) : kNone);
   if (style_.final_softcap) logits = g_.elementwise({g_.elementwise({g_.elementwise({logits})})});
   g_.mark_output(logits);
   g_.expand(logits);

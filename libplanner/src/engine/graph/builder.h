@@ -148,6 +148,7 @@ class Builder {
   Id embedded_tokens();
   Id positions();
   void cache_inputs();
+  Id mask_input(std::int64_t cells, std::int64_t tokens, std::int64_t streams);
   CacheInput cache_input(std::int64_t cells, std::int64_t head_k, std::int64_t head_v, bool has_v, std::int64_t widest_v);
   const CacheInput& cache_of(const Attention& a) const { return a.window > 0 && has_sliding_ ? sliding_ : full_; }
 
@@ -199,6 +200,7 @@ class Builder {
   Id slice(Id a, std::int64_t i);     ///< one plane of a three-dimensional tensor
   Id layer(const LayerParts& p, Id in, bool last);
   [[nodiscard]] bool rotates(const LayerParts& p) const;
+  [[nodiscard]] const planner::Tensor* head_weight() const;  ///< the table where it is tied
   void head(Id a);
 
   Graph& g_;

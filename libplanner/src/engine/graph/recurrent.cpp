@@ -135,7 +135,7 @@ Id Builder::delta_net(const LayerParts& p, const LinearAttention& m, Id a) {
     q = repeated(q);
     k = repeated(k);
   }
-  const Id result = g_.op({v_width, n_ + m.v_head_dim * seqs_, 1, 1}, {q, k, v, gate, beta, state});
+  const Id result = g_.op({v_width, n_ + m.v_head_dim * seqs_ * (1 + o_.draft_states), 1, 1}, {q, k, v, gate, beta, state});
   const std::int64_t plane = m.v_head_dim * m.v_head_dim * kF32;
   write({g_.view(result, {m.v_head_dim, m.v_head_dim, m.n_v_heads, seqs_}, {kF32, m.v_head_dim * kF32, plane, plane * m.n_v_heads})});
   const std::int64_t out_row = v_width * kF32;
