@@ -120,18 +120,38 @@ class Checker {
     if (settings().context) out_.request.context = std::max<std::int64_t>(1, settings().context->value / sequences);
   }
 
-  /// Older versions do not print the number of sequences: it shows in the size of the output buffer, four bytes a word of the vocabulary for each.
+  /// The number of sequences is not always printed: it shows in the size of the output buffer, four bytes a word of the vocabulary for each, and in what
+  /// recurrent layers keep.
   void count_sequences(const Model& model) {
     if (settings().sequences || log().engine == LogEngine::vllm) return;
-    const auto output = std::find_if(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::output; });
-    if (output == log().buffers.end()) return;
-    const std::int64_t one = 4 * engine::file_vocabulary(model.hyperparameters);
-    const std::int64_t n = one > 0 ? (output->amount + one / 2) / one : 0;
     constexpr std::int64_t kMost = 1024;
-    if (n < 2 || n > kMost || std::abs(n * one - output->amount) > output->rounding || (settings().context && settings().context->value % n != 0)) return;
-    sequences_from_output_ = true;
-    set_context(n);
-    out_.notes.push_back(fmt::format("{} sequences, by the size of the output buffer", n));
+    const auto accept = [&](std::int64_t n, std::string_view by) {
+      if (n < 2 || n > kMost || (settings().context && settings().context->value % n != 0)) return false;
+      set_context(n);
+      // Servers of that time share one cache between their slots.
+      constexpr std::int64_t kFirstWithUnifiedSlots = 6900;
+      const auto build = build_of_log(log());
+      if (log().engine == LogEngine::llama_cpp && (!build || *build >= kFirstWithUnifiedSlots) && !settings().kv_unified) out_.request.kv_unified = true;
+      out_.notes.push_back(fmt::format("{} sequences, by the size of {}", n, by));
+      return true;
+    };
+    const auto output = std::find_if(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::output; });
+    if (output != log().buffers.end()) {
+      const std::int64_t one = 4 * engine::file_vocabulary(model.hyperparameters);
+      const std::int64_t n = one > 0 ? (output->amount + one / 2) / one : 0;
+      if (std::abs(n * one - output->amount) <= output->rounding) sequences_from_output_ = accept(n, "the output buffer");
+      return;
+    }
+    const auto state = recurrent_state_bytes(model);
+    if (state <= 0 || settings().draft_states || !settings().context) return;
+    std::int64_t kept = 0;
+    for (const auto& b : log().buffers) {
+      if (b.term == LogTerm::recurrent_state || (b.term == LogTerm::kv && cache_holds_states(log()))) kept += b.amount;
+    }
+    if (cache_holds_states(log())) kept -= kv_cache_bytes(model, settings().context->value, FormatId::f16, FormatId::f16);
+    const double n = static_cast<double>(kept) / static_cast<double>(state);
+    constexpr double kWhole = 0.03;
+    if (std::abs(n - std::round(n)) < kWhole) sequences_from_state_ = accept(std::llround(n), "the recurrent state");
   }
 
   /// The devices as printed; the catalog's knowledge of them where it knows them.
@@ -220,6 +240,13 @@ class Checker {
       out_.quantization = subject.file_quantization;
       r.quantization.clear();
     } else if (r.quantization.empty()) {
+      if (!log().model.file_type) {
+        if (const auto* q = mix_of_size(*subject.model)) {
+          out_.quantization = q->name;
+          out_.notes.push_back(fmt::format("the quantization is not printed: the weights add up to those of {}", q->name));
+          return weigh(*subject.model, *q);
+        }
+      }
       // Something has to be placed; the rows that depend on it are not compared.
       weights_unknown_ = log().model.file_type
                              ? fmt::format("the quantization '{}' is not known here: give the file with --model", log().model.file_type->value)
@@ -231,10 +258,17 @@ class Checker {
       w = weigh(*subject.model, q);
       out_.quantization = q.name;
     }
-    if (log().model.tensor_bytes && weights_unknown_.empty() && w.basis != Basis::file) {
+    if (weights_unknown_.empty() && w.basis != Basis::file) {
       // Published files often deviate from the stock mix: then the size says so, and no row of weights can agree.
       constexpr double kSlack = 0.0075;
-      const auto printed = log().model.tensor_bytes->value;
+      constexpr double kRowsSlack = 0.05;
+      const auto rows = printed_weights();
+      const double own = static_cast<double>(w.stored.tensor_bytes);
+      if (!log().model.tensor_bytes && rows && std::abs(*rows - own) > kRowsSlack * own) {
+        weights_unknown_ = fmt::format("the file is no stock {}: its buffers add up to {}, the mix to {}; give the file with --model", out_.quantization,
+                                       format_gib(static_cast<std::int64_t>(*rows)), format_gib(w.stored.tensor_bytes));
+      }
+      const auto printed = log().model.tensor_bytes ? log().model.tensor_bytes->value : w.stored.tensor_bytes;
       const auto difference = std::abs(w.stored.tensor_bytes - printed);
       if (difference > log().model.tensor_bytes_rounding + static_cast<std::int64_t>(kSlack * static_cast<double>(printed))) {
         weights_unknown_ = fmt::format("the file is no stock {}: {} printed in line {}, {} by the mix; give the file with --model", out_.quantization,
@@ -242,6 +276,43 @@ class Checker {
       }
     }
     return w;
+  }
+
+  /// Sum of the weights' rows, a tied table counted once; nothing where they cannot tell: of a part of the devices, or mapped ranges that overlap.
+  std::optional<double> printed_weights() const {
+    const auto& s = settings();
+    const bool whole = names_.empty() || (s.gpu_layers && s.all_layers && s.gpu_layers->value >= s.all_layers->value);
+    double sum = 0;
+    double host = 0;
+    bool is_mapped = false;
+    for (const auto& b : log().buffers) {
+      if (b.term != LogTerm::model || is_repacked(b.where)) continue;
+      if (b.where == "ALL" || b.where.ends_with("_Split")) return std::nullopt;
+      sum += static_cast<double>(b.amount);
+      if (slot_of(names_, b.where) == kHost) host += static_cast<double>(b.amount), is_mapped = is_mapped || b.where.ends_with("_Mapped");
+    }
+    constexpr double kTables = 0.2;  // more than tables on the host
+    if (sum <= 0 || log().engine == LogEngine::vllm || !(whole || (s.gpu_layers && s.gpu_layers->value == 0))) return std::nullopt;
+    if (!names_.empty() && is_mapped && whole && host > kTables * sum) return std::nullopt;
+    return sum;
+  }
+
+  /// The mix whose weights add up to what is printed; null: none, or several.
+  const Quantization* mix_of_size(const Model& model) const {
+    constexpr double kSame = 0.002;
+    const auto rows = log().model.tensor_bytes ? std::optional(static_cast<double>(log().model.tensor_bytes->value)) : printed_weights();
+    if (!rows) return nullptr;
+    const bool twice = !names_.empty() && model.hyperparameters.tied_embeddings && !log().model.tensor_bytes;
+    const Quantization* found = nullptr;
+    for (const auto* q : catalog_.quantizations()) {
+      if (!q->is_gguf()) continue;
+      const auto w = weigh(model, *q);
+      const double own = static_cast<double>(w.stored.tensor_bytes + (twice ? w.map.token_embedding : 0));
+      if (std::abs(own - *rows) > kSame * *rows) continue;
+      if (found != nullptr) return nullptr;
+      found = q;
+    }
+    return found;
   }
 
   // --- placement ------------------------------------------------------------------------------------------------------
@@ -278,8 +349,14 @@ class Checker {
     return p;
   }
 
+  /// An excerpt that tells neither how many layers are offloaded nor what lies where.
+  bool placement_unknown() const {
+    return !names_.empty() && log().engine != LogEngine::vllm && !settings().gpu_layers &&
+           std::none_of(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::model || b.term == LogTerm::kv; });
+  }
+
   /// Two switches are not always printed, and show in the host's compute buffer: how many batches may be under way at once (fixed when the engine is built), for
-  /// each of which the host holds the inputs; and whether experts on the host are computed there whatever the batch.
+  /// each of which the host holds the inputs; and whether weights on the host are computed with there whatever the batch.
   void settle_switches(Workload& w, const Model& model, const Deployment& d, const Placement& p, const Weights& weights) {
     if (settings().copies) w.copies = settings().copies->value;
     if (d.devices.empty() || log().engine == LogEngine::vllm) return;
@@ -289,7 +366,8 @@ class Checker {
     }
     if (printed == 0) return;
     const bool may_copy = !settings().copies && d.devices.size() > 1;
-    const bool may_stay = std::find(p.experts_on_host.begin(), p.experts_on_host.end(), true) != p.experts_on_host.end();
+    const bool may_stay = std::find(p.experts_on_host.begin(), p.experts_on_host.end(), true) != p.experts_on_host.end() ||
+                          std::find(p.layer.begin(), p.layer.end(), kHost) != p.layer.end();
     struct Choice {
       std::optional<std::int64_t> copies;
       std::optional<bool> moves;
@@ -302,7 +380,7 @@ class Checker {
         Choice c{alone ? std::optional<std::int64_t>(1) : w.copies, stays ? std::optional(false) : std::nullopt};
         auto with = w;
         with.copies = c.copies;
-        with.moves_operations = c.moves;
+        with.moves_products = c.moves;
         c.bytes = sum_of(estimate_memory(model, weights.map, with, d, p, weights.basis), names_.size(), kHost, Component::compute).bytes;
         choices.push_back(c);
       }
@@ -314,9 +392,9 @@ class Checker {
     }
     switches_from_host_ = std::any_of(choices.begin(), choices.end(), [&](const Choice& c) { return c.bytes != choices.front().bytes; });
     w.copies = best->copies;
-    w.moves_operations = best->moves;
+    w.moves_products = best->moves;
     if (best->copies != choices.front().copies) out_.notes.push_back("one batch at a time (n_copies 1), by the size of the host's compute buffer");
-    if (best->moves) out_.notes.push_back("experts on the host are computed there whatever the batch, by the size of the host's compute buffer (formats that the device lacks, or no op offload)");
+    if (best->moves) out_.notes.push_back("what lies on the host is computed there whatever the batch, by the size of its compute buffer (formats that the device lacks)");
   }
 
   // --- rows -----------------------------------------------------------------------------------------------------------
@@ -385,6 +463,7 @@ class Checker {
           if (row.term == LogTerm::kv) {
             if (cache_holds_states(log()) && slot != kAll) s.bytes += sum(Component::recurrent_state).bytes;
             if (row.reason.empty()) row.reason = cache_unknown_;
+            if (row.reason.empty() && sequences_from_state_ && cache_holds_states(log())) row.reason = "the number of sequences is taken from it";
             if (!settings().context) row.reason = "the context is not printed";
           } else if (!weights_unknown_.empty()) {
             row.reason = "what is left for the cache depends on the weights: " + weights_unknown_;
@@ -395,6 +474,7 @@ class Checker {
         case LogTerm::kv_tokens: s.bytes = predicted_tokens(memory, row); break;
         case LogTerm::recurrent_state:
           s = sum(Component::recurrent_state);
+          if (sequences_from_state_) row.reason = "the number of sequences is taken from it";
           break;
         case LogTerm::output:
           s = sum(Component::output);
@@ -403,8 +483,9 @@ class Checker {
         case LogTerm::compute:
           s = sum(Component::compute);
           if (!settings().context && log().engine != LogEngine::vllm) row.reason = "the context is not printed";
+          if (row.reason.empty() && placement_unknown()) row.reason = "which layers are on the devices is not printed";
           if (!cache_unknown_.empty() && row.reason.empty()) row.reason = cache_unknown_;
-          if (switches_from_host_ && slot == kHost && row.reason.empty()) row.reason = "it tells what is not printed: how many batches are under way at once, and where experts are computed";
+          if (switches_from_host_ && slot == kHost && row.reason.empty()) row.reason = "it tells what is not printed: how many batches are under way at once, and where weights of the host are computed with";
           break;
         case LogTerm::non_torch: s = sum(Component::overhead); break;
         case LogTerm::graphs: row.reason = "captured graphs are part of what is assumed beside the engine's own buffers"; break;
@@ -517,7 +598,7 @@ class Checker {
   Check out_;
   std::vector<std::string> names_;
   std::string weights_unknown_, cache_unknown_, placed_by_hand_;
-  bool sequences_from_output_ = false, switches_from_host_ = false;
+  bool sequences_from_output_ = false, sequences_from_state_ = false, switches_from_host_ = false;
 };
 
 bool is_compared(const CheckRow& row) { return row.verdict != CheckVerdict::not_compared; }

@@ -194,7 +194,7 @@ void for_batches(const GraphOptions& options, bool exhaustive, LayOut lay_out) {
 
 /// Whether weights on the host may be copied to an accelerator.
 bool moves_weights(const DevicePlan& plan) {
-  return plan.moves_operations && (std::find(plan.layers.begin(), plan.layers.end(), plan.host()) != plan.layers.end() ||
+  return plan.moves_products && (std::find(plan.layers.begin(), plan.layers.end(), plan.host()) != plan.layers.end() ||
                                    std::find(plan.experts_on_host.begin(), plan.experts_on_host.end(), true) != plan.experts_on_host.end());
 }
 
@@ -265,7 +265,7 @@ std::vector<std::int64_t> compute_buffers_bytes(const Model& model, const GraphO
   graph::Machine machine;
   machine.accelerators = static_cast<graph::Place>(plan.accelerators);
   machine.copies = plan.copies;
-  machine.moves_operations = plan.moves_operations;
+  machine.moves_products = plan.moves_products;
   const auto n = static_cast<std::size_t>(plan.accelerators) + 1;
   std::vector<std::int64_t> alignments(static_cast<std::size_t>(plan.accelerators), plan.device_alignment);
   alignments.push_back(graph::kHostAlignment);

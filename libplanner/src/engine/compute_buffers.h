@@ -45,6 +45,7 @@ struct GraphOptions {
   // Of ik_llama.cpp.
   bool fused_parts = false;       ///< norms with their weights, activations with their products, sums over experts: one operation each
   bool fused_experts = false;     ///< gate and up projections of experts and their activation in one operation
+  bool unpacks_in_f32 = false;    ///< full heads are computed in F32 from a copy of the cache, all at once (accelerators)
   bool moves_fused_experts = true;  ///< that operation may move to an accelerator
   bool moves_by_expert = false;     ///< experts move for as many tokens as each of them gets
   std::int64_t attention_max_mib = 0;  ///< scores, or keys and values unpacked, at most this much at once; 0: no limit
@@ -59,7 +60,7 @@ struct DevicePlan {
   std::vector<bool> experts_on_host;  ///< layers whose routed experts stay on the host
   int output = 0;                     ///< place of output norm and head
   int copies = 1;                     ///< pipeline parallelism: batches under way at once
-  bool moves_operations = true;       ///< large batches are computed on the first accelerator even where weights lie on the host
+  bool moves_products = true;         ///< large batches are multiplied on the first accelerator even where the matrices lie on the host
   bool pins_norms = true;             ///< norms are computed where their layer lies; otherwise where the layer before does
   bool caches_on_host = false;        ///< caches of all layers lie on the host
   bool quantized_attention = true;    ///< accelerators have flash attention over a cache of these formats

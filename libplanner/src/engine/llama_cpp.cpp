@@ -84,6 +84,7 @@ bool llama_cpp_allows_flash_attention(const Model& model, Generation generation)
 LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
   // Builds of ik_llama.cpp (commits up to then).
   constexpr std::int64_t kOneCopy = 3873;        // GGML_SCHED_MAX_COPIES is 1
+  constexpr std::int64_t kUnpacksInHalf = 3590;  // March 2025: and as many heads at once as -amb lets
   constexpr std::int64_t kMovesFused = 3683;     // the fused operation of experts too
   constexpr std::int64_t kMovesByExpert = 3745;
   constexpr std::int64_t kHalfMask = 3907;       // F16 with flash attention
@@ -106,6 +107,7 @@ LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
   r.caches_windows = r.splits_sequences = r.outputs_by_sequence = r.output_first = false;
   r.graph.fused_parts = true;
   r.graph.fused_experts = r.fused_experts;
+  r.graph.unpacks_in_f32 = build < kUnpacksInHalf;
   r.graph.moves_fused_experts = build >= kMovesFused;
   r.graph.moves_by_expert = build >= kMovesByExpert;
   r.graph.mask_is_cast = build < kHalfMask;

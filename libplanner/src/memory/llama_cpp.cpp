@@ -95,7 +95,7 @@ class LlamaCpp {
     plan.output = place(p_.output);
     plan.caches_on_host = !w_.kv_offload;
     plan.pins_norms = p_.gpu_layers > model_.hyperparameters.n_layers || graph.tokens < 32;
-    plan.moves_operations = w_.moves_operations.value_or(true);
+    plan.moves_products = w_.moves_products.value_or(true);
     plan.copies = engine::llama_cpp_copies(rules, d_, w_, p_, model_);
     const auto& bytes = memo != nullptr ? memo->bytes(model_, graph, plan, weights_.tensors, weights_.total()) : scratch_ = engine::compute_buffers_bytes(model_, graph, plan, weights_.tensors);
     for (int i = 0; i < plan.accelerators; ++i) put(i, bytes[static_cast<std::size_t>(i)]);

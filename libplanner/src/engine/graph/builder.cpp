@@ -425,6 +425,7 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   const auto product = [&](std::int64_t rows, const PartName& weight, Id x) {
     const Id id = g_.op({rows, m.n_active, n, 1}, {stored(p.find(weight), expert_place_), x, chosen});
     g_.reads_weights(id, expert_place_, n * share / m.n_experts);
+    g_.at(id).is_product = true;
     return id;
   };
   Id x;
@@ -437,6 +438,7 @@ Id Builder::experts(const LayerParts& p, const MoeFfn& m, Id a, Id logits) {
   } else if (o_.fused_experts && p.has("ffn_gate_exps.weight")) {
     x = g_.op({m.expert_size, m.n_active, n, 1}, {stored(p.find("ffn_up_exps.weight"), expert_place_), stored(p.find("ffn_gate_exps.weight"), expert_place_), in, chosen});
     g_.reads_weights(x, expert_place_, o_.moves_fused_experts ? n * share / m.n_experts : 0);
+    g_.at(x).is_product = true;
   } else {
     const Id up = product(m.expert_size, "ffn_up_exps.weight", in);
     if (p.has("ffn_gate_exps.weight")) {

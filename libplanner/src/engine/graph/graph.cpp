@@ -73,6 +73,7 @@ Id Graph::matmul(std::int64_t rows, Id a, Id stored) {
   shape[0] = rows;
   const Id id = add(shape, kF32, {stored, a});
   reads_weights(id, weights_, shape[1]);
+  at(id).is_product = true;
   return id;
 }
 

@@ -48,6 +48,7 @@ struct alignas(64) Tensor {
   Place weights = kAnywhere;     ///< where the weights lie that the operation reads
   Place place = 0;               ///< where it is: all in one place, or as the scheduler decided
   bool moves = false;            ///< worth computing on an accelerator though its weights lie on the host
+  bool is_product = false;       ///< by a matrix of weights, whose format the accelerator has to know
   Shape shape{1, 1, 1, 1};
   Shape strides{};               ///< bytes
 };

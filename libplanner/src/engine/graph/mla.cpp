@@ -65,6 +65,7 @@ Id Builder::ik_mla(const LayerParts& p, const MlaAttention& m, Id q_plain, Id q_
   constexpr std::int64_t kMiB = 1 << 20;
   constexpr std::int64_t kManyTokens = 128;
   const std::int64_t head = m.qk_nope_head_dim + m.qk_rope_head_dim;
+  const std::int64_t row = m.kv_lora_rank + m.qk_rope_head_dim;
   const std::int64_t both = m.qk_nope_head_dim + m.v_head_dim;
   const std::int64_t cells = full_.cells;
   const auto& f = tensor_format(o_.kv_type_k);
@@ -72,14 +73,33 @@ Id Builder::ik_mla(const LayerParts& p, const MlaAttention& m, Id q_plain, Id q_
   const auto cache = [&](std::int64_t width) { return cached(cells * ((width + f.block_weights - 1) / f.block_weights) * f.block_bytes); };
   const auto keep_within = [&](std::int64_t bytes) { return o_.attention_max_mib <= 0 || bytes / kMiB <= o_.attention_max_mib; };
 
+  if (o_.mla == MlaGraph::unpacked && n_ >= kManyTokens && o_.unpacks_in_f32 && division_ != nullptr) {
+    const Id rows = g_.op({row, cells, 1, 1}, {cache(row)});
+    const auto rs = g_.at(rows).strides;
+    Id unpacked = g_.op({both * m.n_heads, cells, 1, 1}, {g_.view(rows, {m.kv_lora_rank, cells, 1, 1}, rs)});
+    g_.reads_weights(unpacked, layer_place_, cells);
+    const auto part = [&](std::int64_t width) { return g_.view(unpacked, {width, cells, m.n_heads, 1}, {kF32, both * kF32 * m.n_heads, both * kF32, both * kF32 * m.n_heads * cells}); };
+    const Id repeated = g_.op({m.qk_rope_head_dim, m.n_heads, cells, 1}, {g_.view(rows, {m.qk_rope_head_dim, 1, cells, 1}, {rs[0], rs[1], rs[1], rs[2]})});
+    const Id k_f32 = g_.op({head, cells, m.n_heads, 1}, {part(m.qk_nope_head_dim), g_.permute(repeated, 0, 2, 1, 3)});
+    const auto as_cached = [&](std::int64_t width, Id from) {
+      const std::int64_t bytes = (width + f.block_weights - 1) / f.block_weights * f.block_bytes;
+      return g_.op_of_bytes({bytes, cells, m.n_heads, 1}, bytes * cells * m.n_heads, {from});
+    };
+    const Id k = as_cached(head, k_f32);
+    const Id v = as_cached(m.v_head_dim, part(m.v_head_dim));
+    const Id q = g_.permute(g_.concat(q_plain, q_rope, 0), 0, 2, 1, 3);
+    g_.expand(q);
+    const Id attended = g_.op({m.v_head_dim, m.n_heads, n_, 1}, {q, k, v, full_.mask});
+    return linear(p, "attn_output.weight", g_.reshape(attended, {m.v_head_dim * m.n_heads, n_, 1, 1}));
+  }
   if (o_.mla == MlaGraph::unpacked && n_ >= kManyTokens) {
     std::int64_t at_once = m.n_heads;
     while (at_once % 2 == 0 && !keep_within(kF32 * both * at_once * cells)) at_once /= 2;
     // The host alone keeps the cache's format; with a device in play the copies are in F16.
     const auto& copied = division_ != nullptr ? tensor_format(FormatId::f16) : f;
     const auto in_format = [&](std::int64_t width, std::initializer_list<Id> from) {
-      const std::int64_t row = (width + copied.block_weights - 1) / copied.block_weights * copied.block_bytes;
-      return g_.op_of_bytes({row, cells, at_once, 1}, row * cells * at_once, from);
+      const std::int64_t bytes = (width + copied.block_weights - 1) / copied.block_weights * copied.block_bytes;
+      return g_.op_of_bytes({bytes, cells, at_once, 1}, bytes * cells * at_once, from);
     };
     const Id rope_part = cache(m.qk_rope_head_dim);
     Id rope_rows = rope_part;
@@ -109,7 +129,7 @@ Id Builder::ik_mla(const LayerParts& p, const MlaAttention& m, Id q_plain, Id q_
   const Id q = g_.concat(absorbed, g_.permute(q_rope, 0, 2, 1, 3), 0);
   Id mixed = kNone;
   if (o_.flash_attention) {
-    mixed = g_.permute(g_.op({m.kv_lora_rank, m.n_heads, n_, 1}, {q, cache(m.kv_lora_rank + m.qk_rope_head_dim), full_.mask}), 0, 2, 1, 3);
+    mixed = g_.permute(g_.op({m.kv_lora_rank, m.n_heads, n_, 1}, {q, cache(row), full_.mask}), 0, 2, 1, 3);
   } else {
     const Id turned = g_.op_of_bytes({cells, m.kv_lora_rank, 1, 1}, cells * ((m.kv_lora_rank + f.block_weights - 1) / f.block_weights) * f.block_bytes,
                                      {cache(m.kv_lora_rank)});
@@ -118,8 +138,8 @@ Id Builder::ik_mla(const LayerParts& p, const MlaAttention& m, Id q_plain, Id q_
     const std::int64_t per_step = (m.n_heads + steps - 1) / steps;
     for (std::int64_t first = 0; first < m.n_heads; first += per_step) {
       const std::int64_t heads = std::min(per_step, m.n_heads - first);
-      const Id some = steps == 1 ? q : g_.view(q, {m.kv_lora_rank + m.qk_rope_head_dim, n_, heads, 1}, g_.at(q).strides);
-      Id scores = g_.op({cells, n_, heads, 1}, {cache(m.kv_lora_rank + m.qk_rope_head_dim), some});
+      const Id some = steps == 1 ? q : g_.view(q, {row, n_, heads, 1}, g_.at(q).strides);
+      Id scores = g_.op({cells, n_, heads, 1}, {cache(row), some});
       scores = g_.elementwise({scores, full_.mask});
       const Id here = g_.op({m.kv_lora_rank, n_, heads, 1}, {turned, scores});
       mixed = mixed == kNone ? here : g_.concat(mixed, here, 2);

@@ -56,7 +56,7 @@ class Scheduler {
       if (t.fixed != kAnywhere) {
         place(node) = t.fixed;
       } else if (t.weights != kAnywhere) {
-        const bool moves = m_.moves_operations && t.weights == m_.host() && m_.accelerators > 0 && t.moves && !t.host_only;
+        const bool moves = (m_.moves_products || !t.is_product) && t.weights == m_.host() && m_.accelerators > 0 && t.moves && !t.host_only;
         place(node) = moves ? Place{0} : t.weights;
       }
     }

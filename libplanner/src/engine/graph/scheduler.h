@@ -15,7 +15,7 @@ namespace planner::engine::graph {
 struct Machine {
   Place accelerators = 1;
   int copies = 1;               ///< of inputs and of what crosses places
-  bool moves_operations = true; ///< large batches are computed on an accelerator though the weights lie on the host
+  bool moves_products = true;   ///< accelerators take products with matrices of the host for large batches, as they do other operations with its weights
 
   [[nodiscard]] Place host() const { return accelerators; }
 };
