@@ -304,13 +304,17 @@ class Checker {
     if (!rows) return nullptr;
     const bool twice = !names_.empty() && model.hyperparameters.tied_embeddings && !log().model.tensor_bytes;
     const Quantization* found = nullptr;
+    std::vector<std::int64_t> bytes;
     for (const auto* q : catalog_.quantizations()) {
       if (!q->is_gguf()) continue;
-      const auto w = weigh(model, *q);
+      auto w = weigh(model, *q);
       const double own = static_cast<double>(w.stored.tensor_bytes + (twice ? w.map.token_embedding : 0));
       if (std::abs(own - *rows) > kSame * *rows) continue;
+      // Some are the same for a model without experts.
+      if (found != nullptr && w.stored.bytes == bytes) continue;
       if (found != nullptr) return nullptr;
       found = q;
+      bytes = std::move(w.stored.bytes);
     }
     return found;
   }
