@@ -29,6 +29,7 @@ struct Workload {
   std::optional<std::int64_t> mla;     ///< ik_llama.cpp's -mla: 0 caches full heads, 1 to 3 the latent; absent: the version's default
   std::int64_t attention_max_mib = 0;  ///< ik_llama.cpp's -amb: scores are computed in pieces of at most this; 0: at once
   std::optional<bool> fused_experts;   ///< ik_llama.cpp's -fmoe; absent: the version's default
+  std::int64_t draft_states = 0;       ///< recurrent states kept per sequence beside its own, for drafted tokens that may be taken back
   std::optional<bool> moves_products;  ///< large batches are multiplied on an accelerator though the matrices lie on the host; absent: as the engine does. Not where
                                        ///< accelerators lack their formats (repacked ones, ik_llama.cpp's -rtr)
   std::optional<std::int64_t> copies;  ///< llama.cpp's GGML_SCHED_MAX_COPIES, batches under way at once in pipeline parallelism; absent: the version's default

@@ -55,7 +55,7 @@ class Checker {
     auto placement = build_placement(*subject.model, workload, deployment, weights.map);
     settle_switches(workload, *subject.model, deployment, placement, weights);
     const auto memory = estimate_memory(*subject.model, weights.map, workload, deployment, placement, weights.basis);
-    compare(memory, placement, *subject.model);
+    compare(memory, placement);
     add_totals();
     add_forecasts();
     out_.notes.insert(out_.notes.begin(), log().notes.begin(), log().notes.end());
@@ -213,7 +213,7 @@ class Checker {
     if (s.mla) w.mla = s.mla->value;
     if (s.attention_max_mib) w.attention_max_mib = s.attention_max_mib->value;
     if (s.fused_experts) w.fused_experts = s.fused_experts->value;
-    if (s.draft_states) w.draft_by_mtp = true, w.draft_tokens = s.draft_states->value;
+    if (s.draft_states) w.draft_tokens = w.draft_states = s.draft_states->value;  // the draft context has rows of its own
     return w;
   }
 
@@ -323,11 +323,13 @@ class Checker {
 
   Placement build_placement(const Model& model, const Workload& workload, Deployment& d, WeightMap& weights) {
     const std::int64_t n = model.hyperparameters.n_layers;
-    std::int64_t gpu_layers = d.devices.empty() ? 0 : n + 1;
+    const std::int64_t behind = model.file_holds_mtp ? model.hyperparameters.n_mtp_layers : 0;
+    const std::int64_t whole = n + behind + 1;
+    std::int64_t gpu_layers = d.devices.empty() ? 0 : whole;
     const auto& s = settings();
     if (!d.devices.empty() && s.gpu_layers && log().engine != LogEngine::vllm) {
-      const std::int64_t all = s.all_layers ? s.all_layers->value : n + 1;
-      gpu_layers = std::clamp<std::int64_t>(n + 1 - (all - s.gpu_layers->value), 0, n + 1);
+      const std::int64_t all = s.all_layers ? s.all_layers->value : whole;
+      gpu_layers = std::clamp<std::int64_t>(whole - (all - s.gpu_layers->value), 0, whole);
       if (s.gpu_layers->value == 0) gpu_layers = 0;
     }
     std::vector<double> shares;
@@ -335,8 +337,8 @@ class Checker {
     for (const auto& x : d.devices) shares.push_back(all_known ? static_cast<double>(*x.usable_bytes()) : 1.0);
     const bool by_llama = d.engine->offload_layers && !d.engine->kv_pool;
     const auto rules = by_llama ? engine::llama_cpp_rules(model, workload, d) : engine::LlamaRules();
-    const bool output_stays = !rules.output_first && gpu_layers > 0 && gpu_layers <= n;
-    auto p = place_layers(n, output_stays ? gpu_layers + 1 : gpu_layers, shares);
+    const bool output_stays = !rules.output_first && gpu_layers > 0 && gpu_layers < whole;
+    auto p = place_layers(n, output_stays ? gpu_layers + 1 : gpu_layers, shares, behind);
     if (output_stays) p.output = kHost, p.gpu_layers = gpu_layers;
     for (const auto layer : s.expert_layers_on_host) {
       if (layer < n) p.experts_on_host[static_cast<std::size_t>(layer)] = true;
@@ -346,7 +348,7 @@ class Checker {
       out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
     }
     d.placed_by_hand = settings().other_overrides.has_value() || !s.expert_layers_on_host.empty();
-    if (s.expert_layers_on_host.empty() && p.gpu_layers > n && follow_weights(p, log(), names_, model, weights)) {
+    if (s.expert_layers_on_host.empty() && p.gpu_layers == whole && follow_weights(p, log(), names_, model, weights)) {
       placed_by_hand_ = "tensors were placed by hand: for how many layers the experts are on the host is taken from it";
       d.placed_by_hand = true;
     }
@@ -427,7 +429,7 @@ class Checker {
     return s;
   }
 
-  void compare(const MemoryEstimate& memory, const Placement& placement, const Model& model) {
+  void compare(const MemoryEstimate& memory, const Placement& placement) {
     const std::size_t n = std::max(names_.size(), log().engine == LogEngine::vllm ? memory.devices.size() : names_.size());
     std::map<std::pair<int, int>, CheckRow> rows;  // by device and term
     std::set<std::pair<int, int>> mapped;
@@ -496,7 +498,7 @@ class Checker {
         case LogTerm::total: row.reason = "a sum"; break;
       }
       if (row.reason.empty() && row.term == LogTerm::model && slot == kHost && mapped.contains({slot, static_cast<int>(row.term)}) && !names_.empty() &&
-          (placement.gpu_layers <= model.hyperparameters.n_layers || !settings().expert_layers_on_host.empty()) && row.printed > s.bytes) {
+          (placement.output == kHost || placement.layer.front() == kHost || !settings().expert_layers_on_host.empty()) && row.printed > s.bytes) {
         row.reason = "a mapped range of the file: it holds more than the tensors that are used from it";
       }
       const bool has_no_counterpart = key.second >= kRepacked;

@@ -46,11 +46,8 @@ struct CacheCells {
 /// The batch that the engine sets space aside for. `windows`: whether sliding layers have a cache of their own.
 [[nodiscard]] GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheCells& cells, const LlamaRules& rules, bool windows);
 
-/// Recurrent states that are kept: one per sequence, and where prediction layers draft, one more for each drafted token, to go back to.
-[[nodiscard]] std::int64_t llama_cpp_states(const Model& model, const Workload& w);
-
 /// Batches that the engine has under way at once, each with inputs of its own: several with all layers on more than one accelerator.
-[[nodiscard]] int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement, const Model& model);
+[[nodiscard]] int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement);
 
 /// Row of the V cache in elements: without flash attention V is transposed, and every layer takes the widest layer's row. 0: each its own.
 [[nodiscard]] std::int64_t llama_cpp_common_v_row(const Model& model, const LlamaRules& rules);

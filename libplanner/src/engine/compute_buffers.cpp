@@ -202,7 +202,7 @@ bool moves_weights(const DevicePlan& plan) {
 bool are_similar(const DevicePlan& a, const DevicePlan& b) {
   const auto kinds = [](const DevicePlan& p) {
     const auto on_host = std::count(p.layers.begin(), p.layers.end(), p.host());
-    return std::tuple(p.accelerators, p.output, p.copies, p.moves_operations, p.pins_norms, p.caches_on_host, p.quantized_attention, p.device_alignment, on_host > 0,
+    return std::tuple(p.accelerators, p.output, p.copies, p.moves_products, p.pins_norms, p.caches_on_host, p.quantized_attention, p.device_alignment, on_host > 0,
                       on_host == static_cast<std::ptrdiff_t>(p.layers.size()), std::find(p.experts_on_host.begin(), p.experts_on_host.end(), true) != p.experts_on_host.end());
   };
   return kinds(a) == kinds(b);

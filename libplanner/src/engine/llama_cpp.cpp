@@ -183,19 +183,12 @@ GraphOptions llama_cpp_graph(const Model& model, const Workload& w, const CacheC
   o.mla = rules.mla_graph;
   o.mla_stores_v = rules.mla_cache == MlaCache::compressed_with_v;
   o.attention_max_mib = w.attention_max_mib;
-  o.draft_states = llama_cpp_states(model, w) / w.concurrency - 1;
+  o.draft_states = w.draft_states;
   return o;
 }
 
-std::int64_t llama_cpp_states(const Model& model, const Workload& w) {
-  // Source: llm_arch_supports_rs_rollback in src/llama-arch.cpp, llama_memory_recurrent in src/llama-memory-recurrent.cpp.
-  constexpr std::string_view kRollBack[] = {"kimi-k3", "qwen35", "qwen35moe", "qwen4exp", "deepseek4", "nemotron_h", "nemotron_h_moe", "lfm2", "lfm2moe", "bailingmoe3"};
-  const bool rolls_back = w.draft_by_mtp && std::find(std::begin(kRollBack), std::end(kRollBack), model.hyperparameters.architecture) != std::end(kRollBack);
-  return w.concurrency * (1 + (rolls_back ? w.draft_tokens : 0));
-}
-
-int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement, const Model& model) {
-  const bool whole = placement.gpu_layers > model.hyperparameters.n_layers + (model.file_holds_mtp ? model.hyperparameters.n_mtp_layers : 0);
+int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, const Workload& w, const Placement& placement) {
+  const bool whole = placement.output != kHost && std::find(placement.layer.begin(), placement.layer.end(), kHost) == placement.layer.end();
   const bool by_hand = deployment.placed_by_hand || !deployment.overrides.empty() ||
                        std::find(placement.experts_on_host.begin(), placement.experts_on_host.end(), true) != placement.experts_on_host.end();
   const bool has_events = deployment.backend == "cuda" || deployment.backend == "rocm";

@@ -94,9 +94,10 @@ class LlamaCpp {
     }
     plan.output = place(p_.output);
     plan.caches_on_host = !w_.kv_offload;
-    plan.pins_norms = p_.gpu_layers > model_.hyperparameters.n_layers || graph.tokens < 32;
+    const bool whole = p_.output != kHost && std::none_of(p_.layer.begin(), p_.layer.end(), is_host);
+    plan.pins_norms = whole || graph.tokens < 32;
     plan.moves_products = w_.moves_products.value_or(true);
-    plan.copies = engine::llama_cpp_copies(rules, d_, w_, p_, model_);
+    plan.copies = engine::llama_cpp_copies(rules, d_, w_, p_);
     const auto& bytes = memo != nullptr ? memo->bytes(model_, graph, plan, weights_.tensors, weights_.total()) : scratch_ = engine::compute_buffers_bytes(model_, graph, plan, weights_.tensors);
     for (int i = 0; i < plan.accelerators; ++i) put(i, bytes[static_cast<std::size_t>(i)]);
     put(kHost, bytes.back());
@@ -115,7 +116,7 @@ class LlamaCpp {
       for (const auto& mixer : model_.layers[i].mixers) {
         const auto needs = cache_needs(mixer, w_.kv_type_k, w_.kv_type_v, rules.mla_cache);
         for (const auto& part : needs.token_caches()) kv[slot] += bytes_of(part);
-        state[slot] += engine::llama_cpp_states(model_, w_) * (needs.conv_state_bytes + needs.recurrent_state_bytes);
+        state[slot] += w_.concurrency * (1 + w_.draft_states) * (needs.conv_state_bytes + needs.recurrent_state_bytes);
       }
     }
     for (std::size_t s = 0; s < kv.size(); ++s) {
