@@ -160,7 +160,9 @@ struct Draft {
     std::uint64_t elements = 1;
     for (const auto n : shape) elements *= n;
     tensors.push_back({name, shape, static_cast<std::uint32_t>(format.gguf_type), data_bytes});
-    const auto bytes = elements / static_cast<std::uint64_t>(format.block_weights) * static_cast<std::uint64_t>(format.block_bytes);
+    const auto rows = shape.empty() || shape.front() == 0 ? std::uint64_t{1} : elements / shape.front();
+    const auto bytes = elements / static_cast<std::uint64_t>(format.block_weights) * static_cast<std::uint64_t>(format.block_bytes) +
+                       rows * static_cast<std::uint64_t>(format.row_meta);
     data_bytes += (bytes + alignment - 1) / alignment * alignment;
     return *this;
   }
@@ -695,8 +697,8 @@ TEST_CASE("gguf: damage is told with file, place and expectation") {
       {"negative dimension", tensor([](WrittenTensor& t) { t.shape = {UINT64_MAX}; }), "is 18446744073709551615, which makes more than"},
       {"row that is no multiple of the block", tensor([](WrittenTensor& t) { t.type = 12; }),
        "tensor 'output_norm.weight' has rows of 64 elements, expected a multiple of Q4_K's block of 256"},
-      {"unknown type", tensor([](WrittenTensor& t) { t.type = 137; }),
-       "tensor 'output_norm.weight' has the type number 137, which is unknown"},
+      {"unknown type", tensor([](WrittenTensor& t) { t.type = 999; }),
+       "tensor 'output_norm.weight' has the type number 999, which is unknown"},
       {"type number beyond int32", tensor([](WrittenTensor& t) { t.type = UINT32_MAX; }), "has the type number 4294967295"},
       {"unaligned offset", tensor([](WrittenTensor& t) { t.offset += 1; }),
        "the offset of tensor 'output_norm.weight' is 1025, expected a multiple"},

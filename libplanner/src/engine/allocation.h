@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "engine/compute_buffers.h"
-#include "planner/kv_cache.h"
 #include "planner/memory.h"
 
 namespace planner::engine {
@@ -20,6 +19,7 @@ struct LlamaRules {
   bool fused_experts = false;      ///< ik_llama.cpp's -fmoe
   bool caches_mtp_layers = false;  ///< prediction layers have a cache like the others
   int copies = 4;                  ///< of pipeline parallelism
+  bool vulkan_has_events = true;       ///< pipeline parallelism on Vulkan devices as well
   bool copies_with_overrides = false;  ///< pipeline parallelism also with tensors placed by hand
   bool caches_windows = true;          ///< sliding layers have a cache of their own
   bool splits_sequences = true;        ///< each sequence has a cache of its own unless they are unified
