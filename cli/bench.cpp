@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "planner/error.h"
+#include "planner/units.h"
 #include "progress.h"
 #include "runtime/measurement.h"
 #include "runtime/synth.h"
@@ -61,7 +62,7 @@ std::filesystem::path model_file(const Options& o) {
   std::fprintf(stderr, "planner: writing %s with random weights to %s\n", model.name.c_str(), path.c_str());
   runtime::SynthOptions synth{.n_threads = o.threads};
   ProgressBar bar;
-  synth.progress = [&](std::int64_t done, std::int64_t total) { bar.show(done, total, "bytes"); };
+  synth.progress = [&](std::int64_t done, std::int64_t total) { bar.show(done, total, fmt::format("{} of {}", format_gb(done), format_gb(total))); };
   runtime::synthesize(model, quantization, catalog, path, synth);
   bar.clear();
   return path;
