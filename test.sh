@@ -13,7 +13,7 @@ source "$root/cmake/build.sh"
 
 lock
 : >"$log"
-install_packages "${packages[@]}" "${gui_packages[@]}" doctest-dev libbenchmark-dev pkg-config python3 python3-pip
+install_packages "${packages[@]}" "${gui_packages[@]}" doctest-dev libbenchmark-dev python3 python3-pip
 options=(-DPLANNER_BUILD_TESTS=ON -DPLANNER_BUILD_GUI=ON) # without Qt the desktop program is left out, and said so
 if [[ -f $root/bench/CMakeLists.txt ]]; then options+=(-DPLANNER_BUILD_BENCH=ON); fi
 configure "${options[@]}" || exit 70

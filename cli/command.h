@@ -42,6 +42,7 @@ struct Command {
 [[nodiscard]] Command add_show(CLI::App& program);
 [[nodiscard]] Command add_inspect(CLI::App& program);
 [[nodiscard]] Command add_check(CLI::App& program);
+[[nodiscard]] Command add_serve(CLI::App& program);
 #ifdef PLANNER_HAS_RUNTIME
 [[nodiscard]] Command add_bench(CLI::App& program);
 [[nodiscard]] Command add_run(CLI::App& program);

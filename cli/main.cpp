@@ -29,11 +29,23 @@ Status run(int argc, char** argv) {
   CLI::App program("Does this language model fit on that hardware, what does every byte go to, how fast will it be.", "planner");
   program.set_version_flag("--version", std::string("planner ") + PLANNER_VERSION);
   program.require_subcommand(1);
+  // In the order of --help: what is asked most comes first.
   const cli::Command commands[] = {
-      cli::add_estimate(program), cli::add_batch(program),    cli::add_models(program),  cli::add_gpus(program),  cli::add_quants(program),
-      cli::add_engines(program),  cli::add_show(program),     cli::add_inspect(program), cli::add_check(program),
+      cli::add_estimate(program),
+      cli::add_batch(program),
+      cli::add_models(program),
+      cli::add_gpus(program),
+      cli::add_quants(program),
+      cli::add_engines(program),
+      cli::add_show(program),
+      cli::add_inspect(program),
+      cli::add_check(program),
+      cli::add_serve(program),
 #ifdef PLANNER_HAS_RUNTIME
-      cli::add_run(program),      cli::add_tokenize(program), cli::add_synth(program),   cli::add_bench(program),
+      cli::add_run(program),
+      cli::add_tokenize(program),
+      cli::add_synth(program),
+      cli::add_bench(program),
 #endif
   };
   try {

@@ -7,7 +7,7 @@ log=$root/build/log.txt
 
 # What the command line needs: Debian's names.
 # shellcheck disable=SC2034
-packages=(g++ cmake ninja-build libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libeigen3-dev libpcre2-dev)
+packages=(g++ cmake ninja-build pkg-config libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libfmt-dev libeigen3-dev libpcre2-dev libcpp-httplib-dev)
 # What the desktop program needs beside that; Qt's Charts ask for its OpenGL, and a window for letters.
 # shellcheck disable=SC2034
 gui_packages=(qt6-base-dev qt6-charts-dev qt6-svg-dev libqt6opengl6-dev fonts-dejavu-core)
@@ -67,6 +67,7 @@ other_systems_command() { # PACKAGE...
       dnf*:libfmt-dev) names+=(fmt-devel) ;;
       dnf*:libeigen3-dev) names+=(eigen3-devel) ;;
       dnf*:libpcre2-dev) names+=(pcre2-devel) ;;
+      dnf*:libcpp-httplib-dev) names+=(cpp-httplib-devel) ;;
       dnf*:doctest-dev) names+=(doctest-devel) ;;
       dnf*:libbenchmark-dev) names+=(google-benchmark-devel) ;;
       dnf*:qt6-base-dev) names+=(qt6-qtbase-devel) ;;
@@ -82,6 +83,7 @@ other_systems_command() { # PACKAGE...
       pacman*:libfmt-dev | brew*:libfmt-dev) names+=(fmt) ;;
       pacman*:libeigen3-dev | brew*:libeigen3-dev) names+=(eigen) ;;
       pacman*:libpcre2-dev | brew*:libpcre2-dev) names+=(pcre2) ;;
+      pacman*:libcpp-httplib-dev | brew*:libcpp-httplib-dev) names+=(cpp-httplib) ;;
       pacman*:doctest-dev | brew*:doctest-dev) names+=(doctest) ;;
       pacman*:libbenchmark-dev) names+=(benchmark) ;;
       brew*:libbenchmark-dev) names+=(google-benchmark) ;;

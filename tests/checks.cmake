@@ -7,6 +7,12 @@ add_test(NAME include_order COMMAND ${PLANNER_BASH} ${CMAKE_CURRENT_LIST_DIR}/in
 add_test(NAME headers_alone COMMAND ${CMAKE_COMMAND} --build ${PROJECT_BINARY_DIR} --target all_verify_interface_header_sets)
 set_tests_properties(headers_alone PROPERTIES RUN_SERIAL ON)
 
+find_package(Python3 3.9 QUIET COMPONENTS Interpreter)
+if(TARGET planner-serve AND Python3_FOUND)
+  add_test(NAME serve COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_LIST_DIR}/serve/check.py $<TARGET_FILE:planner-cli>)
+  set_tests_properties(serve PROPERTIES TIMEOUT 120)
+endif()
+
 # The library from C and from Python.
 if(TARGET planner_c)
   enable_language(C)
@@ -17,7 +23,6 @@ if(TARGET planner_c)
   target_link_libraries(planner-c-test PRIVATE planner_c Threads::Threads)
   add_test(NAME c_api COMMAND planner-c-test)
 
-  find_package(Python3 3.9 QUIET COMPONENTS Interpreter)
   execute_process(COMMAND ${Python3_EXECUTABLE} -m pip --version RESULT_VARIABLE no_pip OUTPUT_QUIET ERROR_QUIET)
   if(Python3_FOUND AND NOT no_pip)
     set(program $<$<TARGET_EXISTS:planner-cli>:$<TARGET_FILE:planner-cli>>)

@@ -180,6 +180,9 @@ struct EngineRow {
 /// "planner.estimate/1", one line without spaces between tokens. Unknown numbers are null.
 [[nodiscard]] std::string to_json(const Estimate& answer);
 
+/// Whether the answer would be read from a file that the request names: what a service for others does not allow.
+[[nodiscard]] bool names_files(const EstimateRequest& request);
+
 /// A request from its JSON form (the command line's flags in snake_case). Throws Error (usage): not JSON, an unknown key (with "did you mean"), a value of the
 /// wrong kind.
 [[nodiscard]] EstimateRequest request_from_json(std::string_view json_text);

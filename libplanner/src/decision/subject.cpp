@@ -70,3 +70,12 @@ void take_prediction_layers(Subject& subject) {
 }
 
 }  // namespace planner::decision
+
+namespace planner {
+
+bool names_files(const EstimateRequest& request) {
+  const bool projector = !request.mmproj.empty() && request.mmproj != "auto";
+  return decision::is_path(request.model) || decision::is_path(request.draft) || !request.machine.empty() || projector;
+}
+
+}  // namespace planner
