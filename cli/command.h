@@ -49,5 +49,7 @@ struct Command {
 [[nodiscard]] Command add_tokenize(CLI::App& program);
 [[nodiscard]] Command add_synth(CLI::App& program);
 #endif
+[[nodiscard]] Command add_accuracy(CLI::App& program);
+[[nodiscard]] Command add_import(CLI::App& program);
 
 }  // namespace planner::cli

@@ -40,6 +40,8 @@ Status run(int argc, char** argv) {
       cli::add_show(program),
       cli::add_inspect(program),
       cli::add_check(program),
+      cli::add_accuracy(program),
+      cli::add_import(program),
       cli::add_serve(program),
 #ifdef PLANNER_HAS_RUNTIME
       cli::add_run(program),

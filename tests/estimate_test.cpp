@@ -346,6 +346,7 @@ TEST_CASE("estimate: decode slows down with depth and bits, and reads no more th
       auto r = request(id, "Q4_K_M", {"h100"});
       r.context = 32768;
       r.depth = depth;
+      r.explain = true;
       const auto a = unsolved(r);
       if (!a.throughput) continue;
       CHECK_LE(a.throughput->decode_tokens_per_s, before);

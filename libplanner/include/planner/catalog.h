@@ -210,7 +210,7 @@ struct PlatformReserve {
   std::string source;
 };
 
-struct SpeedClass;
+struct SpeedProfile;
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -258,8 +258,12 @@ class Catalog {
 
   /// What driver, desktop or operating system keep of `capacity` bytes of this device.
   [[nodiscard]] PlatformReserve platform_reserve(const Device& device, std::int64_t capacity) const;
-  /// How fast a device's class is (throughput.h). A null device, or `is_host`, is a CPU.
-  [[nodiscard]] const SpeedClass& speed_class(const Device* device, std::string_view backend, bool is_host) const;
+  /// How a device turns bandwidth and compute into speed (speed_class.h) under a back end and an engine as of `years` before kSpeedYear. A null device, or
+  /// `is_host`, is a CPU. Kept for the next call.
+  [[nodiscard]] std::shared_ptr<const SpeedProfile> speed_profile(const Device* device, std::string_view backend, bool is_host, const Engine& engine,
+                                                                  double years = 0) const;
+  /// The same for an engine of any name (of a measurement), not kept.
+  [[nodiscard]] SpeedProfile speed_profile_of(const Device* device, std::string_view backend, bool is_host, std::string_view engine, double years) const;
 
   /// The tokenizer of a model: the most specific rule that names its model_type, vocabulary size and name; averages by size where none does.
   [[nodiscard]] Tokenizer tokenizer_of(const Hyperparameters& hp, std::string_view model_name) const;

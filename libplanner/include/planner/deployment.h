@@ -1,10 +1,13 @@
 /// Where a model is to run: devices, host, engine, and what of the model goes where.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "planner/catalog.h"
@@ -75,11 +78,37 @@ struct Placement {
   std::int64_t gpu_layers = 0;      ///< layers off the host, plus one for the output: llama.cpp's -ngl
 };
 
+/// Formats that a kernel streams and unpacks alike: what speed depends on besides bytes.
+enum class WeightClass : std::uint8_t {
+  half,      ///< F16, F32
+  bfloat,    ///< BF16
+  byte,      ///< Q8_0, FP8, INT8: one number a byte
+  nibble,    ///< four and five bits with a scale per short block: Q4_0, Q5_1, IQ4_NL, MXFP4, GPTQ, AWQ, MLX
+  super,     ///< K formats: blocks of blocks, scales quantized themselves
+  codebook,  ///< IQ1 to IQ3 and ternary: weights looked up in a table
+};
+inline constexpr std::size_t kWeightClasses = 6;
+[[nodiscard]] std::string_view to_string(WeightClass c);
+
+/// Stored weights by class.
+struct ClassBytes {
+  std::array<std::int64_t, kWeightClasses> bytes{};
+  std::array<std::int64_t, kWeightClasses> weights{};  ///< how many numbers those bytes hold
+
+  void add(WeightClass c, std::int64_t more_bytes, std::int64_t more_weights) {
+    bytes[static_cast<std::size_t>(c)] += more_bytes;
+    weights[static_cast<std::size_t>(c)] += more_weights;
+  }
+};
+
 /// Bytes of a stored model by the places that decide where they lie.
 struct WeightMap {
   struct LayerBytes {
     std::int64_t dense = 0;    ///< everything of the layer but routed experts
     std::int64_t experts = 0;  ///< its stacks of routed experts
+    ClassBytes dense_classes, expert_classes;
+    std::int32_t matrices = 0;  ///< tensors that are multiplied (a stack of experts counts as one)
+    std::int32_t vectors = 0;   ///< norms, biases and the like
   };
   std::vector<LayerBytes> layers;     ///< model proper
   std::int64_t token_embedding = 0;   ///< the table
@@ -88,6 +117,7 @@ struct WeightMap {
   std::int64_t mtp = 0;               ///< multi-token-prediction layers in the file
   bool tied = false;
   std::vector<std::int64_t> tensors;  ///< bytes by the model's tensors, those of the prediction layers included
+  ClassBytes output_classes;          ///< of what the output multiplies: `output`, or the table where it is tied
 
   /// Tensors that an override puts elsewhere, added up by layer and buffer. They are part of nothing above.
   struct Pinned {
@@ -95,6 +125,7 @@ struct WeightMap {
     int device = -1;                  ///< index into Deployment::devices; -1: the host
     std::int64_t dense = 0, experts = 0;  ///< multiplied
     std::int64_t tables = 0;          ///< looked up by row
+    ClassBytes dense_classes, expert_classes;
   };
   std::vector<Pinned> pinned;
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <cmath>
 #include <mutex>
+#include <shared_mutex>
 #include <unordered_map>
 
 #include "catalog/builtin.h"
@@ -12,9 +14,11 @@
 #include "catalog/mix_names.h"
 #include "catalog/names.h"
 #include "catalog/readers.h"
+#include "catalog/speed_groups.h"
 #include "catalog/tokenizers.h"
 #include "core/text.h"
 #include "planner/error.h"
+#include "planner/speed_class.h"
 
 namespace planner {
 namespace {
@@ -168,6 +172,81 @@ Quantization at_bits(const Quantization& parametric, double bits) {
   return q;
 }
 
+/// The groups of data/speed/, decoded when a device of theirs is asked for, and the profiles that came out.
+class SpeedTable {
+ public:
+  struct Key {
+    const Device* device;
+    const Engine* engine;
+    std::string_view backend;  ///< of kBackends
+    bool is_host;
+    int months;
+    friend bool operator==(const Key&, const Key&) = default;
+  };
+
+  void add(const BuiltinRecord* b) { builtin_[b->id] = b; }
+  void add(SpeedGroup group) { own_[group.id] = std::move(group); }  // a user's own wins
+
+  [[nodiscard]] std::optional<SpeedGroup> find(const std::string& id) const {
+    if (const auto it = own_.find(id); it != own_.end()) return it->second;
+    if (const auto it = builtin_.find(id); it != builtin_.end()) return read_speed(decoded(*it->second));
+    return std::nullopt;
+  }
+  [[nodiscard]] SpeedProfile sum(const Device* device, std::string_view backend, bool is_host, std::string_view engine, double years) const;
+
+  template <typename Make>
+  [[nodiscard]] std::shared_ptr<const SpeedProfile> kept(const Key& key, Make make) const {
+    {
+      const std::shared_lock lock(mutex_);
+      if (const auto it = profiles_.find(key); it != profiles_.end()) return it->second;
+    }
+    auto made = std::make_shared<const SpeedProfile>(make());
+    const std::unique_lock lock(mutex_);
+    return profiles_.try_emplace(key, std::move(made)).first->second;
+  }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const Key& k) const {
+      std::size_t h = std::hash<const void*>()(k.device) * 31 + std::hash<const void*>()(k.engine);
+      return (h * 31 + std::hash<const void*>()(k.backend.data())) * 31 + static_cast<std::size_t>(k.months * 2 + (k.is_host ? 1 : 0));
+    }
+  };
+  std::unordered_map<std::string_view, const BuiltinRecord*> builtin_;
+  std::unordered_map<std::string, SpeedGroup> own_;
+  mutable std::shared_mutex mutex_;
+  mutable std::unordered_map<Key, std::shared_ptr<const SpeedProfile>, Hash> profiles_;
+};
+
+SpeedProfile SpeedTable::sum(const Device* device, std::string_view backend, bool is_host, std::string_view engine, double years) const {
+  SpeedProfile out;
+  std::array<double, kEffects> logarithms{};
+  bool device_known = false;
+  std::string base;
+  for (const auto& name : speed_groups_of(device, backend, is_host, engine)) {
+    if (name.level == SpeedLevel::backend) base = name.id;
+    const auto group = find(name.id);
+    if (!group) continue;
+    for (std::size_t i = 0; i < kEffects; ++i) logarithms[i] += group->effects[i];
+    if (name.level == SpeedLevel::generation && group->rows > 0 && out.basis == "default") out.basis = "fitted";
+    if (name.level == SpeedLevel::device && group->rows > 0) out.basis = "fitted", device_known = true;
+    if (name.level == SpeedLevel::local && group->rows > 0) out.basis = "calibrated", device_known = true;
+    if (name.level != SpeedLevel::memory && name.level != SpeedLevel::engine) out.source = group->source.empty() ? "data/speed/: " + name.id : group->source;
+  }
+  fold_factors(logarithms, years, out.factor);
+  const std::string known = device_known ? "known" : "unknown";
+  for (const auto& id : {"range/" + known, fmt::format("range/{}/{}", base, known)}) {
+    const auto group = find(id);
+    if (!group) continue;
+    const auto take = [](SpeedRange& to, const std::optional<SpeedRange>& from) {
+      if (from) to = *from;
+    };
+    take(out.decode, group->decode), take(out.decode_experts, group->decode_experts);
+    take(out.prefill, group->prefill), take(out.prefill_experts, group->prefill_experts);
+  }
+  return out;
+}
+
 }  // namespace
 
 struct Catalog::Tables {
@@ -177,7 +256,7 @@ struct Catalog::Tables {
   Table<Engine> engines;
   Table<Publisher> publishers;
   std::vector<TokenizerRule> tokenizers;
-  std::vector<SpeedRule> speeds;
+  SpeedTable speeds;
   std::vector<PlatformRule> platforms;
   std::vector<TokenizerAverages> averages;
   std::once_flag tokenizers_once;
@@ -207,7 +286,7 @@ struct Catalog::Tables {
         case RecordKind::publisher: publishers.emplace(&b, read_publisher); break;
         case RecordKind::tokenizer:
         case RecordKind::tokenizer_fallback: builtin_tokenizers.push_back(&b); break;
-        case RecordKind::speed: speeds.push_back(read_speed(decoded(b))); break;
+        case RecordKind::speed: speeds.add(&b); break;
         case RecordKind::platform: platforms.push_back(read_platform(decoded(b))); break;
         default: break;
       }
@@ -224,7 +303,7 @@ struct Catalog::Tables {
       case RecordKind::tokenizer: (void)read_tokenizer(record); own_tokenizers.push_back(std::move(record)); break;
       case RecordKind::tokenizer_fallback: (void)read_tokenizer_averages(record); own_tokenizers.push_back(std::move(record)); break;
       // A user's own come first and so win.
-      case RecordKind::speed: speeds.insert(speeds.begin(), read_speed(record)); break;
+      case RecordKind::speed: speeds.add(read_speed(record)); break;
       case RecordKind::platform: platforms.insert(platforms.begin(), read_platform(record)); break;
       default: break;
     }
@@ -441,16 +520,19 @@ PlatformReserve Catalog::platform_reserve(const Device& device, std::int64_t cap
   return {std::min(capacity, kept + best->reserve_bytes), best->note, best->source};
 }
 
-const SpeedClass& Catalog::speed_class(const Device* device, std::string_view backend, bool is_host) const {
-  const DeviceKind kind = device == nullptr || is_host ? DeviceKind::cpu : device->kind;
-  const SpeedRule* best = nullptr;
-  int best_score = -1;
-  for (const auto& rule : tables_->speeds) {
-    const int score = match_score(rule.applies_to, device != nullptr ? std::string_view(device->vendor) : std::string_view(), device != nullptr ? std::string_view(device->generation) : std::string_view(), kind, backend);
-    if (score > best_score) best = &rule, best_score = score;
-  }
-  static const SpeedClass plain;
-  return best != nullptr ? best->speed : plain;
+std::shared_ptr<const SpeedProfile> Catalog::speed_profile(const Device* device, std::string_view backend, bool is_host, const Engine& engine, double years) const {
+  constexpr std::string_view kBackends[] = {"cuda", "metal", "rocm", "vulkan", "sycl", "cpu"};
+  const auto& speeds = tables_->speeds;
+  const auto* known = std::find(std::begin(kBackends), std::end(kBackends), backend);
+  const auto make = [&] { return speeds.sum(device, backend, is_host, engine.id, years); };
+  // What is not the catalog's may be gone tomorrow, and its address be another's.
+  const bool ours = known != std::end(kBackends) && (device == nullptr || find_device(device->id) == device);
+  if (!ours) return std::make_shared<const SpeedProfile>(make());
+  return speeds.kept({device, &engine, *known, is_host, static_cast<int>(std::lround(years * 12))}, make);
+}
+
+SpeedProfile Catalog::speed_profile_of(const Device* device, std::string_view backend, bool is_host, std::string_view engine, double years) const {
+  return tables_->speeds.sum(device, backend, is_host, engine, years);
 }
 
 Tokenizer Catalog::tokenizer_of(const Hyperparameters& hp, std::string_view model_name) const {

@@ -640,37 +640,6 @@ DeviceClass read_class(Fields& f) {
 
 }  // namespace
 
-SpeedRule read_speed(const Record& record) {
-  Fields f(record, record.value);
-  SpeedRule rule;
-  auto& s = rule.speed;
-  s.id = f.required_string("id");
-  rule.applies_to = read_class(f);
-  const auto positive = [&](const char* key) {
-    const auto v = f.number(key);
-    if (!v || !(*v > 0)) f.fail(key, "expected a positive number");
-    return *v;
-  };
-  const auto range = [&](const char* key, double& low, double& high) {
-    const auto* v = f.find(key);
-    if (v == nullptr || !v->is_array() || v->size() != 2 || !(*v)[0].is_number() || !(*v)[1].is_number()) f.fail(key, "expected [low, high]");
-    low = (*v)[0].get<double>(), high = (*v)[1].get<double>();
-    if (!(low > 0 && low <= 1 && high >= 1)) f.fail(key, "expected low <= 1 <= high");
-  };
-  s.decode_efficiency = positive("decode_efficiency");
-  s.layer_seconds = f.number("layer_microseconds").value_or(0) * 1e-6;
-  s.token_seconds = f.number("token_microseconds").value_or(0) * 1e-6;
-  s.prefill_efficiency = positive("prefill_efficiency");
-  range("decode_range", s.decode_low, s.decode_high);
-  range("prefill_range", s.prefill_low, s.prefill_high);
-  s.basis = f.required_string("basis");
-  if (s.basis != "fitted" && s.basis != "default") f.fail("basis", "expected fitted or default");
-  s.source = f.required_string("source");
-  (void)f.string("note");
-  f.finish();
-  return rule;
-}
-
 PlatformRule read_platform(const Record& record) {
   Fields f(record, record.value);
   PlatformRule rule;

@@ -3,7 +3,6 @@
 
 #include "catalog/record.h"
 #include "planner/catalog.h"
-#include "planner/speed_class.h"
 
 namespace planner {
 
@@ -41,12 +40,6 @@ struct DeviceClass {
   std::string vendor, generation, backend;
   std::optional<DeviceKind> kind;
 };
-struct SpeedRule {
-  DeviceClass applies_to;
-  SpeedClass speed;
-};
-[[nodiscard]] SpeedRule read_speed(const Record& record);
-
 /// What a kind of platform keeps for itself.
 struct PlatformRule {
   DeviceClass applies_to;

@@ -206,7 +206,7 @@ Estimate estimate(const EstimateRequest& request, const Catalog& catalog) {
   out.fit = judge(plan, deployment);
   std::string reason;
   if (!request.devices.empty() || !request.machine.empty()) {
-    out.throughput = estimate_throughput(*subject.model, weights.map, workload, deployment, plan.placement, catalog, reason);
+    out.throughput = estimate_throughput(*subject.model, weights.map, workload, deployment, plan.placement, catalog, reason, request.explain);
     if (!reason.empty()) out.notes.push_back("no speed: " + reason);
     if (out.fit->verdict == Verdict::no && out.throughput) out.notes.emplace_back("it does not fit: the speed is what the device would reach if it did");
     if (request.solve) solve(*out.fit, subject, weights, quantization, workload, deployment, options, plan, out.throughput, catalog, memo);

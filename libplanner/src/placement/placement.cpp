@@ -42,7 +42,66 @@ WeightMap::Pinned& pinned_at(WeightMap& map, int layer, int device) {
   return added;
 }
 
+/// Class of a stored tensor. The formats of grouped weights are not in the table: their bits tell.
+WeightClass class_of(std::int64_t bytes, std::int64_t weights, FormatId format) {
+  switch (format) {
+    case FormatId::bf16:
+      if (8 * bytes >= 15 * weights) return WeightClass::bfloat;
+      return 8 * bytes >= 7 * weights ? WeightClass::byte : WeightClass::nibble;
+    case FormatId::f16:
+    case FormatId::f32:
+    case FormatId::f64: return WeightClass::half;
+    case FormatId::q8_0:
+    case FormatId::q8_1:
+    case FormatId::q8_k:
+    case FormatId::i8:
+    case FormatId::fp8: return WeightClass::byte;
+    case FormatId::q4_0:
+    case FormatId::q4_1:
+    case FormatId::q5_0:
+    case FormatId::q5_1:
+    case FormatId::iq4_nl:
+    case FormatId::iq4_xs:
+    case FormatId::mxfp4:
+    case FormatId::nvfp4: return WeightClass::nibble;
+    case FormatId::q2_k:
+    case FormatId::q3_k:
+    case FormatId::q4_k:
+    case FormatId::q5_k:
+    case FormatId::q6_k: return WeightClass::super;
+    default: return 8 * bytes >= 7 * weights ? WeightClass::half : WeightClass::codebook;
+  }
+}
+
+/// Multiplied tensors by class of format, and how many there are of each layer.
+void count_classes(WeightMap& map, const Model& model, const StoredModel& stored, const Overrides* overrides) {
+  for (std::size_t i = 0; i < model.tensors.size(); ++i) {
+    const auto& t = model.tensors[i];
+    const std::int64_t bytes = stored.bytes[i];
+    if (bytes == 0 || t.part == ModelPart::mtp) continue;
+    const bool tied_table = map.tied && t.name == "token_embd.weight";
+    if (t.is_table && !tied_table) continue;
+    ClassBytes* classes = &map.output_classes;
+    if (const int* device = overrides != nullptr ? overrides->find(t.name) : nullptr) {
+      auto& pinned = pinned_at(map, t.layer, *device);
+      classes = t.is_expert ? &pinned.expert_classes : &pinned.dense_classes;
+    } else if (t.layer >= 0) {
+      auto& layer = map.layers[static_cast<std::size_t>(t.layer)];
+      classes = t.is_expert ? &layer.expert_classes : &layer.dense_classes;
+    }
+    classes->add(class_of(bytes, t.n_elements(), stored.formats[i]), bytes, t.n_elements());
+    if (t.layer < 0) continue;
+    auto& layer = map.layers[static_cast<std::size_t>(t.layer)];
+    ++(t.n_dims > 1 ? layer.matrices : layer.vectors);
+  }
+}
+
 }  // namespace
+
+std::string_view to_string(WeightClass c) {
+  constexpr std::array<std::string_view, kWeightClasses> kNames = {"half", "bfloat", "byte", "nibble", "super", "codebook"};
+  return kNames[static_cast<std::size_t>(c)];
+}
 
 std::int64_t WeightMap::total() const {
   std::int64_t sum = token_embedding + other_tables + output + mtp;
@@ -57,6 +116,7 @@ WeightMap weight_map(const Model& model, const StoredModel& stored, const std::v
   map.layers.resize(static_cast<std::size_t>(model.hyperparameters.n_layers));
   map.tied = model.hyperparameters.tied_embeddings;
   map.tensors = stored.bytes;
+  count_classes(map, model, stored, rules.empty() ? nullptr : &overrides);
   for (std::size_t i = 0; i < model.tensors.size(); ++i) {
     const auto& t = model.tensors[i];
     const std::int64_t bytes = stored.bytes[i];
