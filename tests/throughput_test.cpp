@@ -127,6 +127,11 @@ TEST_CASE("throughput: experts are touched as tokens pick them") {
   CHECK(expert_coverage(8.0 / 128, 1) == doctest::Approx(0.0625));
   CHECK(expert_coverage(8.0 / 128, 2) == doctest::Approx(1 - 0.9375 * 0.9375));
   CHECK(expert_coverage(8.0 / 128, 1000) == doctest::Approx(1).epsilon(1e-6));
+  // Tokens of one step are alike: fewer than that, never fewer than one token's.
+  using throughput::step_coverage;
+  CHECK(step_coverage(8.0 / 128, 1) == doctest::Approx(0.0625));
+  CHECK(step_coverage(8.0 / 128, 8) < expert_coverage(8.0 / 128, 8));
+  CHECK(step_coverage(8.0 / 128, 8) > step_coverage(8.0 / 128, 4));
   // gpt-oss-120b reads 4 of 128 experts: far less than its size.
   Placed p("gpt-oss-120b", "MXFP4", "rtx pro 6000 blackwell workstation");
   const auto read = bytes_read_per_token(*p.model, p.weights, p.workload);

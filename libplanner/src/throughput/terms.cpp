@@ -24,6 +24,9 @@ constexpr double kBytesPerActivation = 1.5;
 /// Operations per token, recurrent layer and hidden element of a scan.
 constexpr double kOpsPerRecurrent = 200;
 
+/// Experts of several tokens are gathered, and multiplied by few columns each: slower per byte than one token's. Fitted with step_coverage.
+constexpr double kGatheredExperts = 1.7;
+
 Effect of_class(Effect first, std::size_t c) { return static_cast<Effect>(static_cast<std::size_t>(first) + c); }
 
 double all_launches(const Work& w) { return w.launches + 2 * w.expert_launches + w.recurrent_launches + w.stream_launches; }
@@ -49,10 +52,11 @@ Rates rates_of_unknown_host() {
 
 void decode_terms(Terms& out, const Work& w, const ModelTraits& traits, const Rates& r, double sequences, double tokens_per_sequence, bool flash_attention) {
   const double tokens = sequences * tokens_per_sequence;
-  const double coverage = expert_coverage(traits.expert_share, tokens);
+  const double coverage = step_coverage(traits.expert_share, tokens);
+  const double streamed = coverage * (tokens > 1 ? kGatheredExperts : 1);
   for (std::size_t c = 0; c < kWeightClasses; ++c) {
     out.add(w.bytes[c] / r.bandwidth, Part::weights, Effect::weights, of_class(Effect::weights_half, c));
-    out.add(coverage * w.expert_bytes[c] / r.bandwidth, Part::experts, Effect::weights, of_class(Effect::weights_half, c), Effect::experts);
+    out.add(streamed * w.expert_bytes[c] / r.bandwidth, Part::experts, Effect::weights, of_class(Effect::weights_half, c), Effect::experts);
     out.add(kOpsPerWeight[c] * (w.weights[c] + coverage * w.expert_weights[c]) / r.fp32, Part::unpacking, Effect::arithmetic, of_class(Effect::arithmetic_half, c));
   }
   out.add(sequences * w.kv_bytes / r.bandwidth, Part::cache, Effect::kv, flash_attention ? Effect::count : Effect::kv_plain);

@@ -68,7 +68,7 @@ std::string formula_of(Part part, double seconds, const Place& place, double seq
 }
 
 void explain_step(Throughput& out, const StepTime& time, const Deployed& deployed, double sequences) {
-  const double coverage = expert_coverage(deployed.traits().expert_share, sequences);
+  const double coverage = step_coverage(deployed.traits().expert_share, sequences);
   for (std::size_t i = 0; i < time.places.size(); ++i) {
     const auto& place = deployed.places()[i];
     for (std::size_t p = 0; p < kParts; ++p) {
@@ -120,7 +120,7 @@ std::optional<Throughput> estimate_throughput(const Model& model, const WeightMa
   const auto sequences = static_cast<double>(workload.concurrency);
   const auto time = deployed->step(sequences);
   const double seconds = time.seconds();
-  const double coverage = expert_coverage(deployed->traits().expert_share, sequences);
+  const double coverage = step_coverage(deployed->traits().expert_share, sequences);
 
   Throughput t;
   t.bytes_read_per_token = bytes_read_per_token(model, weights, workload, windows_count(model, *deployment.engine));

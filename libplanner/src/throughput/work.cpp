@@ -114,6 +114,11 @@ double expert_coverage(double share, double tokens) {
   return tokens == 1 ? share : 1.0 - std::pow(1.0 - share, tokens);
 }
 
+double step_coverage(double share, double tokens) {
+  constexpr double kIndependent = 0.55;
+  return expert_coverage(share, tokens > 1 ? std::pow(tokens, kIndependent) : 1);
+}
+
 std::vector<Work> count_work(const Model& model, const WeightMap& weights, const Workload& workload, const Placement& placement, std::size_t n_devices,
                              bool windows) {
   std::vector<Work> places(n_devices + 1);
