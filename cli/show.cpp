@@ -358,9 +358,11 @@ void show_engine(const Engine& e) {
                                : e.sliding_window == "windowed" ? "cache their window"
                                                                 : e.sliding_window);
   if (e.kv_cell_padding > 1) page.fact("size", fmt::format("a multiple of {} tokens", e.kv_cell_padding));
-  if (e.kv_pool) {
-    page.fact("pool", (e.memory_fraction > 0 ? fmt::format("reserved up to {:g} of the device's memory", e.memory_fraction) : std::string("reserved")) +
-                          (e.block_size > 0 ? fmt::format(", blocks of {} tokens", e.block_size) : ""));
+  if (e.kv_pool && !e.server.empty()) {
+    const auto& r = e.server.back();
+    const std::string_view of = r.fraction_of == FractionOf::device ? "of the device's memory" : r.fraction_of == FractionOf::loaded ? "of what is free before loading" : "of what weights and activations leave";
+    page.fact("pool", (r.fraction > 0 ? fmt::format("{:g} {}", r.fraction, of) : fmt::format("a share {} that follows from its size", of)) +
+                          fmt::format(", blocks of {} token{}", r.block_size, r.block_size == 1 ? "" : "s"));
   }
   if (e.batch > 0) page.fact("batch", thousands(e.batch) + " tokens" + (e.ubatch > 0 ? ", computed " + thousands(e.ubatch) + " at a time" : ""));
 

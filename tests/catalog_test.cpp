@@ -257,7 +257,14 @@ TEST_CASE("catalog: engines name things that exist") {
     for (const auto& name : e->kv_types) CHECK_MESSAGE(find_tensor_format(name) != nullptr, name);
     if (!e->default_kv_type.empty()) CHECK_MESSAGE(find_tensor_format(e->default_kv_type) != nullptr, e->default_kv_type);
     if (!e->based_on.empty()) CHECK_EQ(catalog().resolve_engine(e->based_on).id, e->based_on);
-    if (e->kv_pool) CHECK((e->memory_fraction > 0 && e->block_size > 0));
+    CHECK_EQ(e->kv_pool, !e->server.empty());
+    for (const auto& r : e->server) {
+      CAPTURE(r.since);
+      CHECK((r.fraction > 0 || r.reserve.has_value()));
+      CHECK_FALSE(r.steps.empty());
+      CHECK_GT(r.block_size, 0);
+      if (r.graphs.largest > 0) CHECK((r.graphs.base.source.empty() ? !r.graphs.base.note.empty() : is_address(r.graphs.base.source)));
+    }
     for (const auto& o : e->overheads) {
       CAPTURE(o.backend);
       CHECK((o.low <= o.bytes && o.bytes <= o.high));

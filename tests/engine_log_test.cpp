@@ -464,6 +464,54 @@ TEST_CASE("a line of a megabyte takes no more than a line") {
   CHECK_LE(read_engine_log(many, "many").buffers.size(), 4096);
 }
 
+TEST_CASE("SGLang: weights, pool and graphs of each rank") {
+  // Lines of https://github.com/sgl-project/sglang/pull/4826 and pull/12978.
+  const auto log = read_engine_log(
+      "[2025-03-27 21:32:55] server_args=ServerArgs(model_path='google/gemma-3-4b-it', dtype='auto', kv_cache_dtype='auto', quantization=None, context_length=None, "
+      "mem_fraction_static=0.85, chunked_prefill_size=8192, tp_size=1, page_size=1)\n"
+      "[2025-03-27 21:33:29 TP0] Init torch distributed ends. mem usage=0.00 GB\n"
+      "[2025-03-27 21:33:30 TP0] Load weight end. type=Gemma3ForConditionalGeneration, dtype=torch.bfloat16, avail mem=131.08 GB, mem usage=8.13 GB.\n"
+      "[2025-03-27 21:33:31 TP0] KV Cache is allocated. #tokens: 834615, K size: 54.12 GB, V size: 54.12 GB\n"
+      "[2025-03-27 21:33:31 TP0] Memory pool end. avail mem=14.61 GB\n"
+      "[2025-03-27 21:34:09 TP0] Capture cuda graph end. Time elapsed: 11.39 s. mem usage=1.00 GB. avail mem=11.17 GB.\n"
+      "[2025-03-27 21:34:10 TP0] max_total_num_tokens=834615, chunked_prefill_size=8192, max_prefill_tokens=16384, max_running_requests=4096, context_len=131072\n",
+      "sglang.log");
+  CHECK_EQ(log.engine, LogEngine::sglang);
+  CHECK(log.complete);
+  REQUIRE(log.model.name);
+  CHECK_EQ(log.model.name->value, "google/gemma-3-4b-it");
+  CHECK_EQ(log.settings.context->value, 131072);
+  CHECK_EQ(log.settings.memory_fraction->value, doctest::Approx(0.85));
+  CHECK_EQ(bytes(log, "rank 0", LogTerm::model), gib(8.13));
+  CHECK_EQ(bytes(log, "rank 0", LogTerm::kv_pool), gib(54.12) + gib(54.12));
+  CHECK_EQ(bytes(log, "rank 0", LogTerm::graphs), gib(1.0));
+  CHECK_EQ(bytes(log, "ALL", LogTerm::kv_tokens), 834615);
+
+  // The cache of that version held every token in every layer; the tokens are the pool's, to the rounding of what is printed.
+  CheckOptions options;
+  auto old = log;
+  old.version = Printed<std::string>{"0.4.4", 1};
+  const auto check = check_log(old, options, Catalog::builtin());
+  for (const auto& row : check.rows) {
+    CAPTURE(to_string(row.term));
+    if (row.term == LogTerm::kv_tokens) CHECK_EQ(row.error().value_or(1), doctest::Approx(0).epsilon(1e-4));
+    // What the device has less after loading: whole segments of the allocator, kernels.
+    if (row.term == LogTerm::model) CHECK_LE(std::abs(row.error().value_or(1)), 0.02);
+  }
+}
+
+TEST_CASE("TensorRT-LLM: the pool and its tokens") {
+  // A line of https://github.com/NVIDIA/TensorRT-LLM/issues/1400.
+  const auto log = read_engine_log(
+      "[TensorRT-LLM] TensorRT-LLM version: 0.8.0\n"
+      "[TensorRT-LLM][INFO] [MemUsageChange] Allocated 64.75 GiB for max tokens in paged KV cache (132608).\n",
+      "trt.log");
+  CHECK_EQ(log.engine, LogEngine::tensorrt_llm);
+  CHECK_EQ(log.version->value, "0.8.0");
+  CHECK_EQ(bytes(log, "rank 0", LogTerm::kv_pool), gib(64.75));
+  CHECK_EQ(bytes(log, "ALL", LogTerm::kv_tokens), 132608);
+}
+
 TEST_CASE("what is no engine's log is refused in one line") {
   const auto message = [](const std::string& text) -> std::string {
     try {
@@ -473,7 +521,7 @@ TEST_CASE("what is no engine's log is refused in one line") {
     }
     return "read";
   };
-  CHECK_EQ(message("Hello\nworld: this = that\n"), "x.log: no line of this log is llama.cpp's, ik_llama.cpp's, Ollama's or vLLM's (2 lines read)");
+  CHECK_EQ(message("Hello\nworld: this = that\n"), "x.log: no line of this log is llama.cpp's, ik_llama.cpp's, Ollama's, vLLM's, SGLang's or TensorRT-LLM's (2 lines read)");
   CHECK_NE(message("print_info: arch             = llama\n").find("no line says what it allocated"), std::string::npos);
 }
 

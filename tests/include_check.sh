@@ -10,7 +10,7 @@ cd "${1:-$(dirname "${BASH_SOURCE[0]}")/..}"
 modules="core model quantization catalog import placement engine memory throughput calibration decision listing"
 
 # Public headers without a source file of their own name: their modules.
-headers="error.h=core workload.h=placement deployment.h=placement gguf.h=import speed_class.h=catalog tokenizer.h=quantization"
+headers="error.h=core workload.h=placement deployment.h=placement gguf.h=import speed_class.h=catalog engine_rules.h=catalog tokenizer.h=quantization"
 
 # Includes against the order that are known, FILE>HEADER. A line that no longer applies is an error too.
 known="

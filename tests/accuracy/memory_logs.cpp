@@ -53,7 +53,7 @@ TEST_CASE("accuracy: buffers printed in the wild") {
   std::size_t logs = 0, eligible = 0, eligible_answered = 0;
   for (const auto& g : groups) {
     const auto engine = test::log_engine_of(g.rows.front()["engine"]);
-    if (!engine || *engine == LogEngine::vllm) continue;  // server_logs.cpp
+    if (!engine || is_server(*engine)) continue;  // server_logs.cpp
     ++logs;
     const auto& first = g.rows.front();
     const bool is_eligible = !first["model"].empty() && !first["n_ctx"].empty() && !first["cache_type_k"].empty();

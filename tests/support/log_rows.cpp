@@ -50,7 +50,7 @@ std::optional<LogTerm> term_of(const std::string& component) {
 std::int64_t rounding_of(const CsvRow& row, LogEngine engine, double mib) {
   constexpr double kMiB = 0x1p20;
   if (contains(row["note"], "breakdown")) return kMiB;
-  if (engine == LogEngine::vllm) {
+  if (is_server(engine)) {
     const double gib = mib / 1024;
     const bool two_digits = std::abs(gib * 100 - std::round(gib * 100)) < 1e-6;
     return static_cast<std::int64_t>((two_digits ? 0.005 : 0.00005) * 1024 * kMiB);
@@ -123,6 +123,19 @@ std::string ik_build_of(const CsvRow& row) {
   return fmt::format("b{}", (contains(source, "/discussions/") ? kLater : 0) + before->build + (*number - before->number) * (after->build - before->build) / (after->number - before->number));
 }
 
+/// The generation of a server's rules two weeks after a model's release: logs are of what is new.
+std::string generation_after(const std::string& release, const Engine& engine) {
+  const auto days = days_of(release);
+  if (!days) return {};
+  constexpr double kLag = 14;
+  std::string since = "0.0";
+  for (const auto& rules : engine.server) {
+    const auto from = days_of(rules.date);
+    if (from && *from <= *days + kLag) since = rules.since;
+  }
+  return since;
+}
+
 LogModel model_of(const LogGroup& g) {
   const auto& first = g.rows.front();
   LogModel m;
@@ -166,6 +179,7 @@ void read_note(const std::string& note, EngineLog& log) {
     s.draft_states = printed(static_cast<std::int64_t>(*n));
   else if (contains(note, "MTP on"))
     s.draft_states = printed<std::int64_t>(2);
+  if (contains(note, "LoRA")) s.lora = printed(true);
   if (contains(note, "cpu-moe)") || contains(note, "auto-fit") || contains(note, "partial offload")) s.other_overrides = printed(true);
 }
 
@@ -193,6 +207,8 @@ std::optional<LogEngine> log_engine_of(const std::string& name) {
   if (name.starts_with("llama.cpp")) return LogEngine::llama_cpp;
   if (name.starts_with("ollama")) return LogEngine::ollama;
   if (name == "vLLM") return LogEngine::vllm;
+  if (name == "SGLang") return LogEngine::sglang;
+  if (name == "TensorRT-LLM") return LogEngine::tensorrt_llm;
   return std::nullopt;
 }
 
@@ -207,6 +223,13 @@ std::optional<EngineLog> log_of_rows(const LogGroup& g, const Catalog& catalog, 
   EngineLog log;
   log.origin = g.id;
   log.engine = *engine;
+  if (is_server(*engine)) {
+    // Rows that an engine of another make printed.
+    if (contains(first["source_url"], "vllm-gfx906") || contains(first["note"], "early port")) {
+      why = "a fork, or a port from before the engine knew the model: it stores weights and places layers in its own way";
+      return std::nullopt;
+    }
+  }
   log.complete = true;
   log.loads = 1;
   log.model = model_of(g);
@@ -224,23 +247,41 @@ std::optional<EngineLog> log_of_rows(const LogGroup& g, const Catalog& catalog, 
   for (const auto& row : g.rows) {
     if (row["component"] == "kv" && row["note"] != first["note"]) read_note(row["note"], log);
   }
+  if (contains(first["model"], "LoRA")) s.lora = printed(true);
 
   auto version = first["engine_version"];
   if (const auto end = version.find_first_of(" -("); end != std::string::npos) version.resize(end);
   if (version.size() > 1 && version.front() == 'v') version.erase(0, 1);
-  if (!version.empty() && (version.front() == 'b' || *engine == LogEngine::vllm)) log.version = printed(version);
+  if (!version.empty() && (version.front() == 'b' || is_server(*engine))) log.version = printed(version);
   if (*engine == LogEngine::ik_llama_cpp) {
     // Builds of the main line in its threads (above 5000) and those of a fork are no builds of its own.
     const auto own = ik_build_of(first);
     if (log.version && (contains(first["source_url"], "GGUF-Tool-Suite") || text::parse_int(version.substr(1)).value_or(0) > 5000)) log.version.reset();
     if (!log.version) log.style_version = own;
   }
-  if (!log.version && *engine == LogEngine::llama_cpp && log.model.name) {
+  if (!log.version && (*engine == LogEngine::llama_cpp || is_server(*engine)) && log.model.name) {
     try {
-      log.style_version = build_after(catalog.resolve_model(log.model.name->value).release_date);
+      const auto& release = catalog.resolve_model(log.model.name->value).release_date;
+      if (*engine == LogEngine::llama_cpp) {
+        log.style_version = build_after(release);
+      } else {
+        log.style_version = generation_after(release, catalog.resolve_engine(to_string(*engine)));
+      }
     } catch (const Error&) {
       // The check will say that nobody knows it.
     }
+  }
+
+  if (!log.version && *engine == LogEngine::vllm) {
+    // Activations were printed by the V0 engine, from late 2024 on.
+    const bool activations = std::any_of(g.rows.begin(), g.rows.end(), [](const CsvRow& row) { return row["component"] == "activation"; });
+    if (activations) log.style_version = "0.7";
+    // Whole blocks of tokens were printed up to v0.20.
+    const bool blocks = std::any_of(g.rows.begin(), g.rows.end(), [](const CsvRow& row) {
+      const auto n = text::parse_double(row["mib"]);
+      return row["component"] == "kv_tokens" && n && std::fmod(*n, 16) == 0;
+    });
+    if (blocks && log.style_version.empty()) log.style_version = "0.19";
   }
 
   // The server's own choice: four slots on one cache (kv_unified is printed, but no column of the table).
@@ -250,10 +291,14 @@ std::optional<EngineLog> log_of_rows(const LogGroup& g, const Catalog& catalog, 
   if (newest && s.sequences && s.sequences->value == 4) s.kv_unified = printed(true);
 
   const auto names = device_names(first["device"]);
-  for (std::size_t i = 0; i < names.size() && *engine != LogEngine::vllm; ++i) {
+  for (std::size_t i = 0; i < names.size() && !is_server(*engine); ++i) {
     for (const std::string_view prefix : {"CUDA", "Vulkan", "ROCm", "SYCL"})
       log.devices.push_back({fmt::format("{}{}", prefix, i), names[i], std::nullopt, std::nullopt, 1});
     if (i == 0) log.devices.push_back({"Metal", names[i], std::nullopt, std::nullopt, 1});
+  }
+  if (is_server(*engine) && !names.empty()) {
+    if (log.devices.empty()) log.devices.push_back({"CUDA0", {}, std::nullopt, std::nullopt, 1});
+    log.devices.front().name = names.front();
   }
   bool forecast = false;
   for (const auto& row : g.rows) {
@@ -281,7 +326,7 @@ std::optional<EngineLog> log_of_rows(const LogGroup& g, const Catalog& catalog, 
     why = "Ollama's forecast, no allocation";
     return std::nullopt;
   }
-  if (*engine == LogEngine::vllm) {
+  if (is_server(*engine)) {
     for (auto& d : log.devices) d.where = "rank 0";
     for (auto& b : log.buffers) b.where = b.term == LogTerm::kv_tokens ? "ALL" : "rank 0";
   }

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "planner/engine_rules.h"
 #include "planner/model.h"
 #include "planner/quantization.h"
 #include "planner/tokenizer.h"
@@ -170,15 +171,6 @@ struct Publisher {
 // Engines, tokenizers
 // ---------------------------------------------------------------------------------------------------------------------
 
-/// Device memory that an engine takes beside weights, cache and compute buffers.
-struct EngineOverhead {
-  std::string backend;
-  std::int64_t bytes = 0, low = 0, high = 0;
-  bool measured = false;  ///< printed by an engine somewhere; false: a stated assumption
-  std::string source;
-  std::string note;
-};
-
 struct Engine {
   std::string id;
   std::string name;
@@ -193,10 +185,15 @@ struct Engine {
   std::string sliding_window;           ///< "windowed": sliding layers cache their window; "full": the whole context
   std::int64_t kv_cell_padding = 1;     ///< the cache is a multiple of so many tokens
   bool kv_pool = false;                 ///< reserves a pool for the cache as a fraction of memory
-  double memory_fraction = 0;           ///< that fraction; 0: no pool
-  std::int64_t block_size = 0;          ///< tokens per block of the pool
+  double memory_fraction = 0;           ///< that fraction, where `server` does not say more; 0: no pool, or by `server`
+  std::int64_t block_size = 0;          ///< tokens per block of the pool; 0: by `server`
   bool offload_layers = false, offload_experts = false;
   bool tensor_parallel = false, pipeline_parallel = false;
+  bool merges_matrices = false;         ///< Q, K and V, and gate and up, are allocated as one matrix each
+  bool torch_allocator = false;         ///< device memory comes from PyTorch's caching allocator, which rounds up
+  bool loads_towers = false;            ///< a model's vision and audio towers are loaded with it
+  std::vector<ServerRules> server;      ///< of engines with a pool, oldest first
+  std::optional<ProcessRules> process;  ///< of engines in one process
   std::vector<EngineOverhead> overheads;
   std::optional<EngineOverhead> host_overhead;
   std::vector<std::string> notes;

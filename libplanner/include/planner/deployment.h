@@ -50,7 +50,8 @@ struct Deployment {
   const Engine* engine = nullptr;
   std::string engine_version;             ///< where one was asked for: "b4748"; empty: the newest known
   std::string backend;                    ///< cuda, metal, rocm, vulkan, sycl, cpu
-  double memory_fraction = 0;             ///< of each device that an engine with a pool may fill; 0: no pool
+  double memory_fraction = 0;             ///< share of each device for an engine with a pool; 0: the engine's default
+  std::optional<std::int64_t> pool_bytes;  ///< of the pool per device, given instead of a share (vLLM's --kv-cache-memory-bytes)
   bool unified_memory = false;            ///< host and (one) device share their memory: what lies on the host counts there
 
   // Spreading over devices.
@@ -128,6 +129,24 @@ struct WeightMap {
     ClassBytes dense_classes, expert_classes;
   };
   std::vector<Pinned> pinned;
+
+  /// A matrix, by how tensor parallelism cuts it.
+  struct Matrix {
+    enum class Place : std::uint8_t { embedding, layer, head };
+    enum class Group : std::uint8_t { none, qkv, gate_up, experts_in };  ///< of a layer, what some engines allocate as one
+    Place place = Place::layer;
+    Group group = Group::none;
+    int layer = -1;
+    std::int64_t even = 0;      ///< bytes that the ranks share
+    std::int64_t kv = 0;        ///< bytes of K and V: a rank has at least one of the `kv_heads`
+    std::int64_t whole = 0;     ///< bytes that every rank holds: norms, routers, down-projections
+    std::int64_t kv_heads = 0;
+    std::int64_t vocabulary = 0;  ///< rows of `even` that are padded; 0: none
+
+    [[nodiscard]] std::int64_t rank_bytes(std::int64_t ranks, std::int64_t vocabulary_multiple) const;
+  };
+  std::vector<Matrix> matrices;       ///< of the model proper, in the order of the layers
+  std::int64_t towers = 0;            ///< vision and audio towers in 16 bit
 
   [[nodiscard]] std::int64_t total() const;
 };

@@ -1,7 +1,7 @@
 /// What an inference engine printed while it loaded a model: the buffers that it allocated, and all that a prediction of them needs.
 ///
 /// Read are the logs of llama.cpp (llama-cli, llama-server, llama-bench -v; the printing styles since early 2024), ik_llama.cpp, Ollama (its own runner and
-/// llama.cpp's) and vLLM. Lines may carry time stamps, levels, colours, process ids, prefixes of Docker and journals, or be glued to others: what is
+/// llama.cpp's), vLLM, SGLang and TensorRT-LLM. Lines may carry time stamps, levels, colours, process ids, prefixes of Docker and journals, or be glued to others: what is
 /// looked for is found anywhere in a line.
 ///
 /// A log is not trusted. It is read once from front to back, of each line the first 64 KiB; what is kept of it is bounded, and free of control characters.
@@ -24,9 +24,11 @@ struct Printed {
 template <typename T>
 using MaybePrinted = std::optional<Printed<T>>;
 
-enum class LogEngine : std::uint8_t { llama_cpp, ik_llama_cpp, ollama, vllm };
-/// The engine's id in the catalog: "llama.cpp", "ik_llama.cpp", "ollama", "vllm".
+enum class LogEngine : std::uint8_t { llama_cpp, ik_llama_cpp, ollama, vllm, sglang, tensorrt_llm };
+/// The engine's id in the catalog: "llama.cpp", "ik_llama.cpp", "ollama", "vllm", "sglang", "tensorrt-llm".
 [[nodiscard]] std::string_view to_string(LogEngine engine);
+/// Whether it prints ranks and a pool: vLLM, SGLang, TensorRT-LLM.
+[[nodiscard]] constexpr bool is_server(LogEngine engine) { return engine >= LogEngine::vllm; }
 
 /// What a printed amount is of.
 enum class LogTerm : std::uint8_t {
@@ -94,6 +96,7 @@ struct LogSettings {
   // vLLM
   MaybePrinted<std::int64_t> tensor_parallel, pipeline_parallel, block_size;
   MaybePrinted<double> memory_fraction;
+  MaybePrinted<bool> lora;  ///< slots for LoRA adapters are kept beside the weights
   MaybePrinted<std::string> dtype;
 };
 

@@ -34,6 +34,9 @@ struct Buffer {
   std::int64_t uncertainty_bytes = 0;  ///< the true value is expected within +- this
 };
 
+/// What a server's overhead is of, as the last words of a buffer's name: printed apart by some engines.
+inline constexpr std::string_view kNonTorchBuffer = "non-torch", kCommunicationBuffer = "communication", kGraphsBuffer = "CUDA graphs", kContextBuffer = "context";
+
 struct DeviceMemory {
   std::string name;
   DeviceKind kind = DeviceKind::gpu;
@@ -53,7 +56,8 @@ struct DeviceMemory {
 
 struct MemoryEstimate {
   std::vector<DeviceMemory> devices;  ///< accelerators in deployment order, then the host where it holds anything
-  std::optional<std::int64_t> kv_capacity_tokens;  ///< tokens that the cache holds in all
+  std::optional<std::int64_t> kv_capacity_tokens;  ///< tokens that the cache holds in all; of engines with a pool as they print it
+  std::optional<double> kv_capacity_requests;      ///< requests of the workload's context that a pool holds at once; absent: no pool
 
   [[nodiscard]] std::int64_t bytes(Component component) const;
   [[nodiscard]] std::int64_t total_bytes() const;

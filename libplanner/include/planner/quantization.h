@@ -94,6 +94,7 @@ struct Quantization {
   std::vector<std::string> aliases;
   std::string ecosystem;  ///< "gguf", "awq", "mlx" ...
   std::string quality;    ///< in plain words
+  std::string varies;     ///< what differs between checkpoints of this name, so that their size is not known from it; empty: nothing
   bool native_only = false;  ///< for models that are trained or published in it; no choice for others
   std::string publisher;     ///< id of the publisher whose files are meant (Catalog::publishers); empty: the quantizer's own recipe
   std::string source;

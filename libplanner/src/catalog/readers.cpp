@@ -23,6 +23,8 @@ class Fields {
                                                      problem, record_.id.empty() ? "" : " (entry '" + record_.id + "')"));
   }
 
+  [[nodiscard]] const Record& record() const { return record_; }
+
   const nlohmann::json* find(const std::string& key) {
     asked_.insert(key);
     const auto it = object_.find(key);
@@ -140,6 +142,113 @@ EngineOverhead read_overhead(Fields f, bool with_backend) {
   o.note = f.string("note");
   f.finish();
   return o;
+}
+
+/// One of a few words.
+template <typename T>
+T one_of(Fields& f, const std::string& key, std::initializer_list<std::pair<std::string_view, T>> words, T otherwise) {
+  const auto word = f.string(key);
+  if (word.empty()) return otherwise;
+  std::string all;
+  for (const auto& [name, value] : words) {
+    if (name == word) return value;
+    all += (all.empty() ? "" : ", ") + std::string(name);
+  }
+  f.fail(key, "is '" + word + "', expected one of " + all);
+}
+
+FractionReserve read_reserve(Fields f) {
+  FractionReserve r;
+  const auto bytes = [&](const char* key) { return f.quantity(key, parse_bytes).value_or(0); };
+  r.base = bytes("base");
+  r.per_token = bytes("per_token");
+  r.least_tokens = f.integer("least_tokens").value_or(0);
+  r.per_graph_sequence = bytes("per_graph_sequence");
+  r.per_8_ranks = bytes("per_8_ranks");
+  r.large_from = bytes("large_from");
+  r.large_least = bytes("large_least");
+  f.finish();
+  return r;
+}
+
+StepDefaults read_step(Fields f) {
+  StepDefaults s;
+  s.memory_from = f.quantity("memory_from", parse_bytes).value_or(0);
+  s.except = f.string("except");
+  s.tokens = f.integer("tokens").value_or(0);
+  s.sequences = f.integer("sequences").value_or(0);
+  s.graph_sequences = f.integer("graph_sequences").value_or(0);
+  s.graph_sequences_tp4 = f.integer("graph_sequences_tp4").value_or(0);
+  if (s.tokens < 1) f.fail("tokens", "is missing");
+  if (s.sequences < 1) f.fail("sequences", "is missing");
+  f.finish();
+  return s;
+}
+
+GraphCapture read_graphs(Fields f) {
+  GraphCapture g;
+  g.largest = f.integer("largest").value_or(0);
+  g.per_sequence = f.integer("per_sequence").value_or(1);
+  g.step_beyond = f.integer("step_beyond").value_or(8);
+  if (g.step_beyond < 1) f.fail("step_beyond", "expected at least 1");
+  g.decode_too = f.boolean("decode_too");
+  g.per_graph = f.quantity("per_graph", parse_bytes).value_or(0);
+  if (auto base = f.object("base")) g.base = read_overhead(*base, false);
+  f.finish();
+  return g;
+}
+
+/// A generation of rules: what it does not say is as in the generation before.
+ServerRules read_server(Fields f, ServerRules r) {
+  r.since = f.string("since");
+  r.date = f.string("date");
+  r.fraction = f.number("fraction").value_or(r.fraction);
+  if (r.fraction < 0 || r.fraction > 1) f.fail("fraction", "expected 0 to 1");
+  if (auto reserve = f.object("reserve")) r.reserve = read_reserve(*reserve);
+  r.fraction_of = one_of<FractionOf>(f, "fraction_of", {{"device", FractionOf::device}, {"loaded", FractionOf::loaded}, {"left", FractionOf::left}}, r.fraction_of);
+  r.graphs_within = f.boolean("graphs_within", r.graphs_within);
+  if (const auto* steps = f.find("steps")) {
+    r.steps.clear();
+    for (const auto& item : *steps) r.steps.push_back(read_step(Fields(f.record(), item, "server.steps")));
+  }
+  r.step_holds_context = f.boolean("step_holds_context", r.step_holds_context);
+  r.pool = one_of<PoolKind>(f, "pool", {{"uniform", PoolKind::uniform}, {"shared_pages", PoolKind::shared_pages}, {"per_kind", PoolKind::per_kind}}, r.pool);
+  r.block_size = f.integer("block_size").value_or(r.block_size);
+  if (r.block_size < 1) f.fail("block_size", "expected at least 1");
+  r.block_size_mla = f.integer("block_size_mla").value_or(r.block_size_mla);
+  r.chunked_layers_slide = f.boolean("chunked_layers_slide", r.chunked_layers_slide);
+  r.state_pages = f.integer("state_pages").value_or(r.state_pages);
+  r.sliding_ratio = f.number("sliding_ratio").value_or(r.sliding_ratio);
+  r.conv_state_bytes = f.integer("conv_state_bytes").value_or(r.conv_state_bytes);
+  r.mamba_state_bytes = f.integer("mamba_state_bytes").value_or(r.mamba_state_bytes);
+  r.linear_state_bytes = f.integer("linear_state_bytes").value_or(r.linear_state_bytes);
+  r.tokens_printed = one_of<TokensPrinted>(f, "tokens_printed", {{"slots", TokensPrinted::slots}, {"context", TokensPrinted::context}}, r.tokens_printed);
+  r.absorbed_mla = f.boolean("absorbed_mla", r.absorbed_mla);
+  r.last_stage_takes_rest = f.boolean("last_stage_takes_rest", r.last_stage_takes_rest);
+  r.logit_bytes = f.integer("logit_bytes").value_or(r.logit_bytes);
+  r.rope_bytes = f.integer("rope_bytes").value_or(r.rope_bytes);
+  r.vocabulary_multiple = f.integer("vocabulary_multiple").value_or(r.vocabulary_multiple);
+  if (auto graphs = f.object("graphs")) r.graphs = read_graphs(*graphs);
+  if (auto o = f.object("context")) r.context = read_overhead(*o, false);
+  if (auto o = f.object("link")) r.link = read_overhead(*o, false);
+  if (auto o = f.object("bus")) r.bus = read_overhead(*o, false);
+  (void)f.string("note");
+  f.finish();
+  return r;
+}
+
+ProcessRules read_process(Fields f) {
+  ProcessRules r;
+  r.mla_expanded = f.boolean("mla_expanded");
+  r.window_extra = f.integer("window_extra").value_or(0);
+  r.grows_by_copy = f.boolean("grows_by_copy");
+  r.whole_prompt = f.boolean("whole_prompt");
+  r.dequantizes_cache = f.boolean("dequantizes_cache");
+  r.embedding_on_host = f.boolean("embedding_on_host");
+  r.rank_splits = f.boolean("rank_splits");
+  r.device_reserve = f.quantity("device_reserve", parse_bytes).value_or(0);
+  f.finish();
+  return r;
 }
 
 FormatId format_named(Fields& f, const std::string& key, const std::string& name) {
@@ -423,6 +532,7 @@ Quantization read_quantization(const Record& record) {
   q.source = f.required_string("source");
   q.ecosystem = f.string("ecosystem");
   q.native_only = f.boolean("native_only");
+  q.varies = f.string("varies");
   (void)f.find("parametric");
   if (const auto* rows = f.find("measurements")) {
     for (const auto& row : *rows) {
@@ -546,6 +656,23 @@ Engine read_engine(const Record& record) {
   e.offload_experts = f.boolean("offload_experts");
   e.tensor_parallel = f.boolean("tensor_parallel");
   e.pipeline_parallel = f.boolean("pipeline_parallel");
+  e.merges_matrices = f.boolean("merges_matrices");
+  e.torch_allocator = f.boolean("torch_allocator");
+  e.loads_towers = f.boolean("loads_towers");
+  if (const auto* generations = f.find("server")) {
+    if (!generations->is_array()) f.fail("server", "expected a list of generations");
+    for (const auto& item : *generations) e.server.push_back(read_server(Fields(record, item, "server"), e.server.empty() ? ServerRules() : e.server.back()));
+  }
+  if (e.kv_pool && e.server.empty()) {
+    // A description with the two figures alone.
+    ServerRules r;
+    r.fraction = e.memory_fraction;
+    r.block_size = std::max<std::int64_t>(1, e.block_size);
+    constexpr std::int64_t kSequences = 256;
+    r.steps.push_back({0, {}, e.batch > 0 ? e.batch : 2048, kSequences, 0, 0});
+    e.server.push_back(r);
+  }
+  if (auto process = f.object("process")) e.process = read_process(*process);
   if (const auto* overheads = f.find("overheads")) {
     for (const auto& item : *overheads) e.overheads.push_back(read_overhead(Fields(record, item, "overheads"), true));
   }

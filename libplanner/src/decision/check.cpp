@@ -55,6 +55,11 @@ class Checker {
     auto placement = build_placement(*subject.model, workload, deployment, weights.map);
     settle_switches(workload, *subject.model, deployment, placement, weights);
     const auto memory = estimate_memory(*subject.model, weights.map, workload, deployment, placement, weights.basis);
+    if (const auto pool = printed_pool()) {
+      // Tokens that the pool as printed holds, so that the cache's rule is seen apart from what is left for the pool.
+      deployment.pool_bytes = *pool;
+      tokens_of_printed_pool_ = estimate_memory(*subject.model, weights.map, workload, deployment, placement, weights.basis).kv_capacity_tokens;
+    }
     compare(memory, placement);
     add_totals();
     add_forecasts();
@@ -79,10 +84,18 @@ class Checker {
       if (!names_.empty() && names_.front().starts_with(prefix)) r.backend = backend;
     }
     if (names_.empty()) r.backend = "cpu";
-    const bool server = log().engine == LogEngine::vllm;
+    const bool server = is_server(log().engine);
     set_context(!server && s.sequences ? std::max<std::int64_t>(1, s.sequences->value) : 1);
     if (!s.context) out_.notes.push_back("the context is not printed: the default is taken");
-    if (s.batch) r.batch = s.batch->value;
+    if (s.batch) (server ? r.max_batched_tokens : r.batch) = s.batch->value;
+    if (server) {
+      const auto given = [](const MaybePrinted<std::int64_t>& n, std::int64_t most) { return n && n->value > 0 && n->value <= most ? std::optional(n->value) : std::nullopt; };
+      r.tensor_parallel = given(s.tensor_parallel, kMostRanks);
+      r.pipeline_parallel = given(s.pipeline_parallel, kMostRanks);
+      r.max_num_seqs = given(s.sequences, 1 << 20);
+      r.block_size = given(s.block_size, 1 << 16);
+      if (is_on_amd()) r.backend = "rocm";
+    }
     if (s.ubatch)
       r.ubatch = s.ubatch->value;
     else if (log().engine == LogEngine::ollama && s.batch)
@@ -114,6 +127,16 @@ class Checker {
     if (names_.empty() && options_.devices.empty()) r.devices = {"cpu"};
   }
 
+  bool is_on_amd() const {
+    return std::any_of(log().devices.begin(), log().devices.end(), [&](const LogDevice& d) {
+      try {
+        return !d.name.empty() && catalog_.resolve_device(d.name).device->vendor == "AMD";
+      } catch (const Error&) {
+        return false;
+      }
+    });
+  }
+
   /// llama.cpp prints the cells of all sequences together.
   void set_context(std::int64_t sequences) {
     out_.request.concurrency = sequences;
@@ -123,7 +146,7 @@ class Checker {
   /// The number of sequences is not always printed: it shows in the size of the output buffer, four bytes a word of the vocabulary for each, and in what
   /// recurrent layers keep.
   void count_sequences(const Model& model) {
-    if (settings().sequences || log().engine == LogEngine::vllm) return;
+    if (settings().sequences || is_server(log().engine)) return;
     constexpr std::int64_t kMost = 1024;
     const auto accept = [&](std::int64_t n, std::string_view by) {
       if (n < 2 || n > kMost || (settings().context && settings().context->value % n != 0)) return false;
@@ -158,14 +181,16 @@ class Checker {
   Deployment build_deployment() {
     auto request = out_.request;
     request.devices = {"cpu"};
+    request.tensor_parallel = request.pipeline_parallel = std::nullopt;  // of the ranks that are added below
     std::vector<std::string> ignored;
     auto d = resolve_deployment(request, catalog_, ignored);
     std::size_t count = names_.size();
-    if (log().engine == LogEngine::vllm) {
-      const auto parallel = [](const MaybePrinted<std::int64_t>& n) {
-        return n && n->value > 0 && n->value <= 1024 ? static_cast<std::size_t>(n->value) : std::size_t{1};
-      };
-      count = std::max(count, parallel(settings().tensor_parallel) * parallel(settings().pipeline_parallel));
+    if (is_server(log().engine)) {
+      // Several ranks may print, or one for all.
+      const auto ranks = static_cast<std::size_t>(out_.request.tensor_parallel.value_or(1) * out_.request.pipeline_parallel.value_or(1));
+      count = std::max(count, ranks);
+      d.tensor_parallel = out_.request.tensor_parallel.value_or(static_cast<std::int64_t>(count) / out_.request.pipeline_parallel.value_or(1));
+      d.pipeline_parallel = out_.request.pipeline_parallel.value_or(1);
     }
     const auto& given = options_.devices;
     for (std::size_t i = 0; i < count; ++i) {
@@ -198,7 +223,7 @@ class Checker {
   Workload build_workload(const Subject& subject, const Engine& engine, std::vector<std::string>& notes) {
     auto& r = out_.request;
     count_sequences(*subject.model);
-    r.outputs = log().engine == LogEngine::vllm ? "slots" : outputs(*subject.model);
+    r.outputs = is_server(log().engine) ? "slots" : outputs(*subject.model);
     Workload w;
     try {
       w = resolve_workload(r, subject, engine, notes);
@@ -257,6 +282,7 @@ class Checker {
       const auto& q = catalog_.resolve_quantization(r.quantization, made);
       w = weigh(*subject.model, q);
       out_.quantization = q.name;
+      if (!q.varies.empty() && !log().model.tensor_bytes) weights_unknown_ = fmt::format("{} checkpoints differ in {}: give the model's own config or file with --model", q.name, q.varies);
     }
     if (weights_unknown_.empty() && w.basis != Basis::file) {
       // Published files often deviate from the stock mix: then the size says so, and no row of weights can agree.
@@ -292,7 +318,7 @@ class Checker {
       if (slot_of(names_, b.where) == kHost) host += static_cast<double>(b.amount), is_mapped = is_mapped || b.where.ends_with("_Mapped");
     }
     constexpr double kTables = 0.2;  // more than tables on the host
-    if (sum <= 0 || log().engine == LogEngine::vllm || !(whole || (s.gpu_layers && s.gpu_layers->value == 0))) return std::nullopt;
+    if (sum <= 0 || is_server(log().engine) || !(whole || (s.gpu_layers && s.gpu_layers->value == 0))) return std::nullopt;
     if (!names_.empty() && is_mapped && whole && host > kTables * sum) return std::nullopt;
     return sum;
   }
@@ -327,7 +353,7 @@ class Checker {
     const std::int64_t whole = n + behind + 1;
     std::int64_t gpu_layers = d.devices.empty() ? 0 : whole;
     const auto& s = settings();
-    if (!d.devices.empty() && s.gpu_layers && log().engine != LogEngine::vllm) {
+    if (!d.devices.empty() && s.gpu_layers && !is_server(log().engine)) {
       const std::int64_t all = s.all_layers ? s.all_layers->value : whole;
       gpu_layers = std::clamp<std::int64_t>(whole - (all - s.gpu_layers->value), 0, whole);
       if (s.gpu_layers->value == 0) gpu_layers = 0;
@@ -343,7 +369,7 @@ class Checker {
     for (const auto layer : s.expert_layers_on_host) {
       if (layer < n) p.experts_on_host[static_cast<std::size_t>(layer)] = true;
     }
-    if (log().engine == LogEngine::vllm || d.devices.empty()) return p;
+    if (is_server(log().engine) || d.devices.empty()) return p;
     if (d.devices.size() > 1 && out_.request.kv_offload && follow_cache(p, log(), names_, model, workload, rules.caches_mtp_layers && model.file_holds_mtp)) {
       out_.notes.push_back("which layers lie on which device is taken from the cache's rows: the free memory that decides it is not printed, or differs");
     }
@@ -357,7 +383,7 @@ class Checker {
 
   /// An excerpt that tells neither how many layers are offloaded nor what lies where.
   bool placement_unknown() const {
-    return !names_.empty() && log().engine != LogEngine::vllm && !settings().gpu_layers &&
+    return !names_.empty() && !is_server(log().engine) && !settings().gpu_layers &&
            std::none_of(log().buffers.begin(), log().buffers.end(), [](const LogBuffer& b) { return b.term == LogTerm::model || b.term == LogTerm::kv; });
   }
 
@@ -365,7 +391,7 @@ class Checker {
   /// each of which the host holds the inputs; and whether weights on the host are computed with there whatever the batch.
   void settle_switches(Workload& w, const Model& model, const Deployment& d, const Placement& p, const Weights& weights) {
     if (settings().copies) w.copies = settings().copies->value;
-    if (d.devices.empty() || log().engine == LogEngine::vllm) return;
+    if (d.devices.empty() || is_server(log().engine)) return;
     std::int64_t printed = 0;
     for (const auto& b : log().buffers) {
       if (b.term == LogTerm::compute && slot_of(names_, b.where) == kHost) printed += b.amount;
@@ -430,7 +456,7 @@ class Checker {
   }
 
   void compare(const MemoryEstimate& memory, const Placement& placement) {
-    const std::size_t n = std::max(names_.size(), log().engine == LogEngine::vllm ? memory.devices.size() : names_.size());
+    const std::size_t n = std::max(names_.size(), is_server(log().engine) ? memory.devices.size() : names_.size());
     std::map<std::pair<int, int>, CheckRow> rows;  // by device and term
     std::set<std::pair<int, int>> mapped;
     for (const auto& b : log().buffers) {
@@ -460,6 +486,7 @@ class Checker {
           if (row.reason.empty() && is_split) row.reason = "weights are split by rows over all devices";
           if (row.reason.empty()) row.reason = weights_unknown_;
           if (row.reason.empty()) row.reason = placed_by_hand_;
+          if (row.reason.empty() && settings().lora) row.reason = "slots for LoRA adapters lie beside the weights: their rank is not printed";
           if (row.reason.empty() && settings().other_overrides)
             row.reason = fmt::format("tensors were placed by hand (line {})", settings().other_overrides->line);
           break;
@@ -488,13 +515,15 @@ class Checker {
           break;
         case LogTerm::compute:
           s = sum(Component::compute);
-          if (!settings().context && log().engine != LogEngine::vllm) row.reason = "the context is not printed";
+          if (!settings().context && !is_server(log().engine)) row.reason = "the context is not printed";
           if (row.reason.empty() && placement_unknown()) row.reason = "which layers are on the devices is not printed";
           if (!cache_unknown_.empty() && row.reason.empty()) row.reason = cache_unknown_;
           if (switches_from_host_ && slot == kHost && row.reason.empty()) row.reason = "it tells what is not printed: how many batches are under way at once, and where weights of the host are computed with";
           break;
-        case LogTerm::non_torch: s = sum(Component::overhead); break;
-        case LogTerm::graphs: row.reason = "captured graphs are part of what is assumed beside the engine's own buffers"; break;
+        case LogTerm::non_torch:
+          s = is_server(log().engine) ? sum_of_overhead(memory, slot, {kNonTorchBuffer, kCommunicationBuffer}) : sum(Component::overhead);
+          break;
+        case LogTerm::graphs: s = sum_of_overhead(memory, slot, {kGraphsBuffer}); break;
         case LogTerm::total: row.reason = "a sum"; break;
       }
       if (row.reason.empty() && row.term == LogTerm::model && slot == kHost && mapped.contains({slot, static_cast<int>(row.term)}) && !names_.empty() &&
@@ -507,25 +536,36 @@ class Checker {
     for (auto& [key, row] : rows) out_.rows.push_back(std::move(row));
   }
 
-  /// Tokens that the pool as printed holds, so that the cache's rule is seen apart from what is left for the pool.
-  std::int64_t predicted_tokens(const MemoryEstimate& memory, CheckRow& row) {
-    std::int64_t pool = 0;
-    std::int64_t first = 0;
-    std::size_t printed = 0;
+  /// The smallest pool of a rank that is printed.
+  std::optional<std::int64_t> printed_pool() const {
+    std::optional<std::int64_t> pool;
     for (const auto& b : log().buffers) {
-      if (b.term != LogTerm::kv_pool) continue;
-      if (first == 0) first = b.amount;
-      pool += b.amount;
-      ++printed;
+      if (b.term == LogTerm::kv_pool && b.amount > 0) pool = std::min(pool.value_or(b.amount), b.amount);
     }
-    const auto predicted_pool = memory.bytes(Component::kv);
-    if (pool == 0 || predicted_pool == 0 || !memory.kv_capacity_tokens) {
-      row.reason = "the pool's size is not printed";
-      return 0;
-    }
-    pool += first * static_cast<std::int64_t>(memory.devices.size() > printed ? memory.devices.size() - printed : 0);
+    return pool;
+  }
+
+  std::int64_t predicted_tokens(const MemoryEstimate& memory, CheckRow& row) const {
     if (!cache_unknown_.empty()) row.reason = cache_unknown_;
-    return std::llround(static_cast<double>(pool) * static_cast<double>(*memory.kv_capacity_tokens) / static_cast<double>(predicted_pool));
+    if (tokens_of_printed_pool_) return *tokens_of_printed_pool_;
+    // Without the pool's size everything that leaves room for it is predicted too.
+    const bool limited = std::any_of(memory.devices.begin(), memory.devices.end(), [](const DeviceMemory& d) { return d.capacity_bytes.has_value() && d.kind != DeviceKind::cpu; });
+    if (!limited) row.reason = "neither the pool's size nor the device's memory is printed: give it with --gpu";
+    else if (!weights_unknown_.empty()) row.reason = "what is left for the cache depends on the weights: " + weights_unknown_;
+    return memory.kv_capacity_tokens.value_or(0);
+  }
+
+  /// Overhead buffers of a rank by the last words of their names.
+  static Sum sum_of_overhead(const MemoryEstimate& memory, int slot, std::initializer_list<std::string_view> names) {
+    Sum s;
+    if (slot < 0 || static_cast<std::size_t>(slot) >= memory.devices.size()) return s;
+    for (const auto& b : memory.devices[static_cast<std::size_t>(slot)].buffers) {
+      if (b.component != Component::overhead || std::none_of(names.begin(), names.end(), [&](std::string_view n) { return b.name.ends_with(n); })) continue;
+      s.bytes += b.bytes;
+      s.uncertainty += b.uncertainty_bytes;
+      s.assumption = true;  // ranges, whatever they rest on
+    }
+    return s;
   }
 
   void judge(CheckRow& row, const Sum& s) const {
@@ -598,6 +638,7 @@ class Checker {
 
   static constexpr std::int64_t kFirstWithFlashByDefault = 6325;  // August 2025: -fa auto
   static constexpr int kRepacked = 100;
+  static constexpr std::int64_t kMostRanks = 1024;
 
   const CheckOptions& options_;
   const Catalog& catalog_;
@@ -605,6 +646,7 @@ class Checker {
   std::vector<std::string> names_;
   std::string weights_unknown_, cache_unknown_, placed_by_hand_;
   bool sequences_from_output_ = false, sequences_from_state_ = false, switches_from_host_ = false;
+  std::optional<std::int64_t> tokens_of_printed_pool_;
 };
 
 bool is_compared(const CheckRow& row) { return row.verdict != CheckVerdict::not_compared; }

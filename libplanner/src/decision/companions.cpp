@@ -102,7 +102,7 @@ void Companions::add_draft(MemoryEstimate& memory, const Workload& workload, con
   w.outputs = workload.concurrency;
   if (is_llama_cpp(*deployment.engine)) w.kv_type_k = w.kv_type_v = FormatId::f16;
   auto d = deployment;
-  d.memory_fraction = 0;  // it takes what it needs of a pool
+  d.pool_bytes = 0;  // it takes what it needs of a pool
   const auto placement = place_layers(model.hyperparameters.n_layers, d.devices.empty() ? 0 : model.hyperparameters.n_layers + 1, device_shares(d));
   const auto own = estimate_memory(model, draft_->weights.map, w, d, placement, draft_->weights.basis, &draft_->memo);
   for (std::size_t i = 0; i < own.devices.size(); ++i) {

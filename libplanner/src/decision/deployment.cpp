@@ -46,7 +46,7 @@ class Resolver {
   Deployment run() {
     d_.engine = &catalog_.resolve_engine(request_.engine);
     if (const auto at = request_.engine.find('@'); at != std::string::npos) d_.engine_version = text::to_lower(request_.engine.substr(at + 1));
-    d_.memory_fraction = request_.memory_fraction.value_or(d_.engine->memory_fraction);
+    d_.memory_fraction = request_.memory_fraction.value_or(0);
     if (!(d_.memory_fraction >= 0 && d_.memory_fraction <= 1)) throw Error(ErrorKind::usage, fmt::format("gpu-memory-utilization is {}, expected 0 to 1", d_.memory_fraction));
     d_.host.name = "host";
     d_.host.kind = DeviceKind::cpu;

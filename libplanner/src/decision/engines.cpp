@@ -121,7 +121,13 @@ class Comparison {
   }
 
   static std::string kv_cause(const Engine& base, const Engine& engine, const Workload& a, const Workload& b) {
-    if (engine.kv_pool && !base.kv_pool) return fmt::format("the pool takes what {:.0f} % of the memory leaves", 100 * engine.memory_fraction);
+    if (engine.kv_pool && !base.kv_pool && !engine.server.empty()) {
+      const auto& rules = engine.server.back();
+      const std::string_view of = rules.fraction_of == FractionOf::device   ? "of the device, less weights and activations"
+                                  : rules.fraction_of == FractionOf::loaded ? "of what is free before loading, less weights"
+                                                                            : "of what weights and activations leave";
+      return rules.fraction > 0 ? fmt::format("the pool takes {:.0f} % {}", 100 * rules.fraction, of) : fmt::format("the pool takes a share {} that follows from its size", of);
+    }
     if (tensor_format(a.kv_type_k).bits_per_weight() != tensor_format(b.kv_type_k).bits_per_weight()) return fmt::format("the cache is in {}", text::to_lower(tensor_format(b.kv_type_k).name));
     if (engine.sliding_window == "full" && base.sliding_window != "full") return "sliding layers cache the whole context";
     return "";

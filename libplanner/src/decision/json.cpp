@@ -149,6 +149,7 @@ void write_estimate(JsonWriter& j, const Estimate& a, std::string_view differenc
   j.key("fit");
   a.fit ? write_fit(j, *a.fit) : static_cast<void>(j.null());
   j.field("kv_capacity_tokens", a.memory ? a.memory->kv_capacity_tokens : std::nullopt);
+  j.field("kv_capacity_requests", a.memory ? a.memory->kv_capacity_requests : std::nullopt);
   j.key("throughput");
   a.throughput ? write_throughput(j, *a.throughput) : static_cast<void>(j.null());
 

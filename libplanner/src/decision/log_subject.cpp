@@ -152,7 +152,7 @@ std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
     const auto all = catalog.quantizations();
     return std::any_of(all.begin(), all.end(), [&](const Quantization* q) { return q->is_gguf() && text::equal_ignoring_case(q->name, name); });
   };
-  if (log.engine == LogEngine::vllm) {
+  if (is_server(log.engine)) {
     constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"awq", "AWQ"},
                                                                         {"gptq", "GPTQ"},
                                                                         {"bitsandbytes", "NF4"},
@@ -164,7 +164,7 @@ std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
                                                                         {"w4a16", "W4A16"},
                                                                         {"w8a16", "W8A16"},
                                                                         {"w8a8", "INT8"},
-                                                                        {"bf16", "BF16"},
+                                                                        {"bf16", "FP16"},
                                                                         {"fp16", "FP16"},
                                                                         {"float16", "FP16"}};
     const auto named = [&](const std::string& text) -> std::string {
@@ -176,13 +176,15 @@ std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
     };
     const std::string by_name = log.model.name ? named(log.model.name->value) : "";
     if (log.model.file_type) {
+      // "Q4_K_M GGUF": its first word is the mix.
+      const auto first = log.model.file_type->value.substr(0, log.model.file_type->value.find(' '));
+      if (text::contains(log.model.file_type->value, "GGUF") && known(first)) return first;
       const auto by_type = named(log.model.file_type->value);
       return by_type.empty() ? by_name : by_type;
     }
     if (!by_name.empty()) return by_name;
     // Not told otherwise, it keeps the checkpoint's 16 bits.
-    return log.settings.dtype && text::contains(log.settings.dtype->value, "float16") && !text::contains(log.settings.dtype->value, "bfloat16") ? "FP16"
-                                                                                                                                                : "BF16";
+    return "FP16";
   }
   if (log.model.file_type) {
     std::string name = log.model.file_type->value;
@@ -214,14 +216,13 @@ std::string quantization_of_log(const EngineLog& log, const Catalog& catalog) {
 }
 
 std::optional<std::int64_t> build_of_log(const EngineLog& log) {
-  const std::string version = log.version && log.engine != LogEngine::vllm ? log.version->value : log.style_version;
+  const std::string version = log.version && !is_server(log.engine) ? log.version->value : log.style_version;
   if (version.size() < 2 || version.front() != 'b') return std::nullopt;
   return text::parse_int(std::string_view(version).substr(1));
 }
 
 std::string engine_of_log(const EngineLog& log, std::vector<std::string>& notes) {
   const std::string name(to_string(log.engine));
-  if (log.engine == LogEngine::vllm) return log.version ? name + "@" + log.version->value : name;
   if (log.version) return name + "@" + log.version->value;
   if (log.style_version.empty()) return name;
   notes.push_back(fmt::format("the version is not printed: the lines look like those of {}, whose rules are taken", log.style_version));

@@ -229,6 +229,14 @@ void Collector::begin_draft(bool own_model) {
   left_draft_out_ = left_draft_out_ || !own_model;
 }
 
+void Collector::saw_later_style(std::string_view version) {
+  const auto minor = [](std::string_view v) {
+    const auto dot = v.find('.');
+    return dot == std::string_view::npos ? std::int64_t{-1} : text::parse_int(v.substr(dot + 1)).value_or(-1);
+  };
+  if (minor(version) > minor(style_)) style_ = version;
+}
+
 void Collector::device(LogDevice device) {
   const auto same = std::find_if(log_.devices.begin(), log_.devices.end(), [&](const LogDevice& d) { return d.where == device.where; });
   if (same == log_.devices.end()) {
@@ -241,7 +249,7 @@ void Collector::device(LogDevice device) {
 }
 
 LogEngine Collector::engine() const {
-  for (const auto e : {LogEngine::vllm, LogEngine::ollama, LogEngine::ik_llama_cpp}) {
+  for (const auto e : {LogEngine::vllm, LogEngine::sglang, LogEngine::tensorrt_llm, LogEngine::ollama, LogEngine::ik_llama_cpp}) {
     if (seen_[static_cast<std::size_t>(e)]) return e;
   }
   return LogEngine::llama_cpp;
@@ -252,7 +260,7 @@ EngineLog Collector::finish(std::int64_t lines) {
   log_.lines = lines;
   if (!saw_any()) {
     throw Error(ErrorKind::invalid_file,
-                fmt::format("{}: no line of this log is llama.cpp's, ik_llama.cpp's, Ollama's or vLLM's ({} lines read)", log_.origin, lines));
+                fmt::format("{}: no line of this log is llama.cpp's, ik_llama.cpp's, Ollama's, vLLM's, SGLang's or TensorRT-LLM's ({} lines read)", log_.origin, lines));
   }
   log_.engine = engine();
   if (!best_) {
@@ -299,7 +307,7 @@ EngineLog Collector::finish(std::int64_t lines) {
 }  // namespace logs
 
 std::string_view to_string(LogEngine engine) {
-  constexpr std::array<std::string_view, 4> kNames = {"llama.cpp", "ik_llama.cpp", "ollama", "vllm"};
+  constexpr std::array<std::string_view, 6> kNames = {"llama.cpp", "ik_llama.cpp", "ollama", "vllm", "sglang", "tensorrt-llm"};
   return kNames[static_cast<std::size_t>(engine)];
 }
 
@@ -324,6 +332,8 @@ EngineLog read_engine_log(std::string_view text, const std::string& origin) {
     logs::read_llama_line({line, number}, out);
     logs::read_ollama_line({line, number}, out);
     logs::read_vllm_line({line, number}, out);
+    logs::read_sglang_line({line, number}, out);
+    logs::read_tensorrt_llm_line({line, number}, out);
   }
   return out.finish(number);
 }

@@ -40,6 +40,7 @@ class Reader {
     integer("max_num_batched_tokens", l.settings.batch);
     integer("block_size", l.settings.block_size);
     word("quantization", l.model.file_type);
+    if (const auto lora = field(text, "enable_lora"); lora && *lora == "True") l.settings.lora = Printed<bool>{true, line_.number};
     word("dtype", l.settings.dtype);
     MaybePrinted<std::string> cache;
     word("kv_cache_dtype", cache);
@@ -70,6 +71,9 @@ class Reader {
   }
 
   void tokens(std::optional<std::int64_t> n) {
+    // Blocks are of 16 tokens or a multiple; since v0.21 the figure is concurrency times context.
+    constexpr std::int64_t kBlock = 16;
+    if (n && *n % kBlock != 0) out_.saw_later_style("0.21");
     if (n) out_.load().put({"ALL", LogTerm::kv_tokens, *n, 0, line_.number, {}}, true);
   }
 
@@ -132,8 +136,12 @@ void read_vllm_line(const Line& line, Collector& out) {
 
   if (contains(text, "Loading model weights took ")) return saw(), r.put(LogTerm::model, amount_after(text, "Loading model weights took "));
   if (contains(text, "Model loading took ")) return saw(), r.put(LogTerm::model, amount_after(text, "Model loading took "));
+  if (contains(text, "Available KV cache memory")) out.saw_later_style(contains(text, "(EngineCore pid") ? "0.16" : contains(text, "(EngineCore") ? "0.11" : "0.9");
+  if (contains(text, "Profiling CUDA graph memory")) out.saw_later_style("0.19");
+  if (contains(text, "CUDA graph memory profiling is enabled (default since")) out.saw_later_style("0.21");
   if (contains(text, "Available KV cache memory")) return saw(), r.put(LogTerm::kv_pool, amount_after(text, "Available KV cache memory"));
   if (contains(text, "Graph capturing finished")) return saw(), r.put(LogTerm::graphs, amount_after(text, "took "));
+  if (contains(text, "GPU KV cache size: ")) out.saw_later_style("0.8");
   if (contains(text, "GPU KV cache size: ")) return saw(), r.tokens(integer_after(text, "GPU KV cache size: "));
   if (contains(text, "the current vLLM instance can use")) {
     saw();
@@ -143,6 +151,7 @@ void read_vllm_line(const Line& line, Collector& out) {
   }
   if (contains(text, "model weights take")) {
     saw();
+    out.saw_later_style("0.7");
     r.put(LogTerm::model, amount_after(text, "model weights take"));
     r.put(LogTerm::non_torch, amount_after(text, "non_torch_memory takes"));
     r.put(LogTerm::compute, amount_after(text, "activation peak memory takes"));
@@ -158,6 +167,7 @@ void read_vllm_line(const Line& line, Collector& out) {
   if (profile && contains(text, "available_kv_cache_memory")) r.put(LogTerm::kv_pool, amount_after(text, "available_kv_cache_memory"));
   if (profile && contains(text, "kv_cache_size=")) r.put(LogTerm::kv_pool, amount_after(text, "kv_cache_size"));
 
+  if (contains(text, "# GPU blocks: ") || contains(text, "# cuda blocks: ")) out.saw_later_style("0.6");
   for (const std::string_view marker : {"# GPU blocks: ", "# cuda blocks: ", "# CUDA blocks: "}) {
     const auto blocks = integer_after(text, marker);
     constexpr std::int64_t kBlock = 16;

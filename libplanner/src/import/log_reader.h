@@ -97,6 +97,8 @@ class Collector {
   void saw(LogEngine engine) { seen_[static_cast<std::size_t>(engine)] = true; }
   /// A version of the time when lines looked like this one; the last one counts.
   void saw_style(std::string_view version) { style_ = version; }
+  /// The same, where versions compare by their first two numbers: the latest counts.
+  void saw_later_style(std::string_view version);
   /// Adds to what is known of a device.
   void device(LogDevice device);
   /// The engine prints its devices anew: a new process.
@@ -108,14 +110,14 @@ class Collector {
  private:
   enum class Draft : std::uint8_t { none, contexts, next_load, this_load };
   void close_load();
-  [[nodiscard]] bool saw_any() const { return seen_ != std::array<bool, 4>{}; }
+  [[nodiscard]] bool saw_any() const { return seen_ != std::array<bool, 6>{}; }
   [[nodiscard]] LogEngine engine() const;
 
   EngineLog log_;
   Load load_, ignored_;
   std::optional<Load> best_;
   std::optional<Load> earlier_;  ///< the load that is being read, with an earlier and complete context
-  std::array<bool, 4> seen_{};
+  std::array<bool, 6> seen_{};
   Draft draft_ = Draft::none;
   bool left_draft_out_ = false;
   std::string_view style_;
@@ -125,5 +127,7 @@ class Collector {
 void read_llama_line(const Line& line, Collector& out);
 void read_ollama_line(const Line& line, Collector& out);
 void read_vllm_line(const Line& line, Collector& out);
+void read_sglang_line(const Line& line, Collector& out);
+void read_tensorrt_llm_line(const Line& line, Collector& out);
 
 }  // namespace planner::logs

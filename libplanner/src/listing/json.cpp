@@ -315,7 +315,8 @@ void write_engine(JsonWriter& j, const Engine& e) {
   texts(j, "kv_types", e.kv_types);
   j.key("default_kv_type").text_or_null(e.default_kv_type).field("batch", or_null(e.batch)).field("ubatch", or_null(e.ubatch));
   j.key("sliding_window").text_or_null(e.sliding_window).field("kv_cell_padding", e.kv_cell_padding).field("kv_pool", e.kv_pool);
-  j.field("memory_fraction", e.memory_fraction > 0 ? std::optional(e.memory_fraction) : std::nullopt).field("block_size", or_null(e.block_size));
+  const double fraction = e.server.empty() ? e.memory_fraction : e.server.back().fraction;
+  j.field("memory_fraction", fraction > 0 ? std::optional(fraction) : std::nullopt).field("block_size", or_null(e.server.empty() ? e.block_size : e.server.back().block_size));
   j.field("offload_layers", e.offload_layers).field("offload_experts", e.offload_experts);
   j.field("tensor_parallel", e.tensor_parallel).field("pipeline_parallel", e.pipeline_parallel);
   j.key("overheads").begin_array();

@@ -3,6 +3,7 @@
 
 #include "planner/deployment.h"
 #include "planner/error.h"
+#include "placement/matrices.h"
 
 namespace planner {
 namespace {
@@ -131,6 +132,7 @@ WeightMap weight_map(const Model& model, const StoredModel& stored, const std::v
     else if (t.is_table) (t.name == "token_embd.weight" ? map.token_embedding : map.other_tables) += bytes;
     else map.output += bytes;
   }
+  placement::add_matrices(model, stored, map);
   return map;
 }
 
