@@ -26,11 +26,10 @@ double x_of(qint64 context) { return std::log2(static_cast<double>(std::max<qint
 
 double y_of_bytes(std::int64_t bytes) { return static_cast<double>(bytes) / static_cast<double>(kGiB); }
 
-/// 1, 2 or 5 times a power of ten: the step of about four on an axis up to `top`.
-double nice_step(double top) {
-  constexpr double kSteps = 4;
+/// 1, 2 or 5 times a power of ten: the step of about `steps` on an axis up to `top`.
+double nice_step(double top, double steps) {
   if (!(top > 0)) return 1;
-  const double rough = top / kSteps, decade = std::pow(10.0, std::floor(std::log10(rough)));
+  const double rough = top / steps, decade = std::pow(10.0, std::floor(std::log10(rough)));
   for (const double factor : {1.0, 2.0, 5.0}) {
     if (rough <= factor * decade) return factor * decade;
   }
@@ -160,7 +159,7 @@ void ContextChart::set_axes() {
     const int step = std::max(1, static_cast<int>(std::ceil((to - from) / kMostLabels)));
     for (qint64 c = first; c <= last; c <<= step) x_->append(tokens(c), x_of(c));
   }
-  const double step = nice_step(top);
+  const double step = nice_step(top, height() < 180 ? 2 : 4);  // labels need room
   y_->setRange(0, std::max(step, std::ceil(top / step) * step));
   y_->setTickType(QValueAxis::TicksDynamic);
   y_->setTickAnchor(0);

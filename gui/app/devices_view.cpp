@@ -32,6 +32,9 @@ namespace {
 /// Widths of the columns in characters.
 constexpr int kColumnCharacters[DeviceTableModel::kColumns] = {25, 9, 19, 18, 9, 8, 9, 9, 7};
 
+/// A chart beneath another is worth its place from here on.
+constexpr int kChartHeight = 165;
+
 }  // namespace
 
 DevicesView::DevicesView(Session& session, QWidget* parent)
@@ -211,7 +214,7 @@ void DevicesView::fit_columns() {
 
 /// Both curves where there is room, else the one chosen.
 void DevicesView::show_charts() {
-  const bool both = charts_->height() >= 2 * decode_->minimumSizeHint().height() + 20;
+  const bool both = charts_->height() >= 2 * kChartHeight;
   chart_tabs_->setVisible(!both);
   decode_->setVisible(both || chart_tabs_->currentIndex() == 0);
   memory_->setVisible(both || chart_tabs_->currentIndex() == 1);

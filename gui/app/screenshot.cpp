@@ -25,7 +25,7 @@ bool wait_for_answers(MainWindow& window, int seconds) {
 
 QString write_screenshots(MainWindow& window, const QString& folder, const QSize& size) {
   if (!QDir().mkpath(folder)) return QStringLiteral("%1 cannot be made").arg(folder);
-  constexpr int kPatience = 120;
+  constexpr int kPatience = 600;
   window.resize(size);
   window.show();
   for (int i = 0; i < window.view_count(); ++i) {

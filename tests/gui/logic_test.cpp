@@ -149,17 +149,17 @@ TEST_CASE("Filters by vendor, kind, memory, price and words") {
 TEST_CASE("The newest job of a channel wins; a cancelled one delivers nothing") {
   Estimator estimator;
   std::vector<int> delivered;
-  std::atomic<bool> go = false;
+  std::atomic<bool> go = false, started = false;
   const auto job = [&](int n, bool wait) {
     return [&, n, wait](const Task&) -> std::function<void()> {
+      started = true;
       while (wait && !go) std::this_thread::yield();
       return [&delivered, n] { delivered.push_back(n); };
     };
   };
   SUBCASE("what runs is finished, what waits is replaced") {
     estimator.submit(QStringLiteral("a"), job(1, true));
-    CHECK(wait_for([&] { return !estimator.idle(); }));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    REQUIRE(wait_for([&] { return started.load(); }));
     estimator.submit(QStringLiteral("a"), job(2, false));
     estimator.submit(QStringLiteral("a"), job(3, false));
     go = true;
@@ -168,7 +168,7 @@ TEST_CASE("The newest job of a channel wins; a cancelled one delivers nothing") 
   }
   SUBCASE("what runs is cancelled") {
     estimator.submit(QStringLiteral("a"), job(1, true));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    REQUIRE(wait_for([&] { return started.load(); }));
     estimator.submit(QStringLiteral("a"), job(2, false), Estimator::Running::cancel);
     go = true;
     CHECK(wait_for([&] { return estimator.idle(); }));

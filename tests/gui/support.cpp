@@ -10,7 +10,7 @@
 namespace planner::gui::test {
 namespace {
 
-constexpr int kPatience = 60;
+constexpr int kPatience = 300;
 
 }  // namespace
 
