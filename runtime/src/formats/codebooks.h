@@ -14,6 +14,12 @@ extern const std::uint16_t kIq3Xxs[256];   ///< codes 0 .. 7: magnitudes 4, 12, 
 extern const std::uint16_t kIq3S[512];     ///< codes 0 .. 7: magnitudes 1, 3 .. 15
 extern const std::uint16_t kIq1S[2048];    ///< codes 0, 1, 2: -1, 0, 1
 
+/// kIq1S as eight bytes each, 0, 8 or 16: so many that loads are quicker than look-ups in registers.
+struct OctetTable {
+  std::uint64_t of[2048];
+};
+extern const OctetTable kIq1SOctets;
+
 /// Bytes of ones where a bit of the index is set.
 struct ByteMasks {
   std::uint64_t of[256];

@@ -35,6 +35,32 @@ struct NVFP4 {
     }
     for (int g = 0; g < 4; ++g) b[g] = best;
   }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_32;
+  /// The scales of four groups, four lanes each. Shifted into place, the byte is the float but for 2^119; 127 is 0.
+  static __m512 lane_scales(const u8* b) {
+    const auto x = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(load_i32(b)));
+    const auto known = _mm_andnot_si128(_mm_cmpeq_epi32(x, _mm_set1_epi32(127)), _mm_slli_epi32(_mm_and_si128(x, _mm_set1_epi32(127)), 20));
+    const auto four = _mm_mul_ps(_mm_castsi128_ps(known), _mm_set1_ps(0x1p119F));
+    return _mm512_permutexvar_ps(_mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0), _mm512_castps128_ps512(four));
+  }
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) {
+    constexpr int kBias = 12;
+    const auto values = lookup_table<kMxfp4Values, kBias>();
+    // Eight bytes of a group twice: low nibbles, then high ones.
+    const auto bytes = bytes_512([](int p) { return 4 + 8 * (p / 16) + p % 8; });
+    const auto shifts = _mm512_set_epi64(4, 0, 4, 0, 4, 0, 4, 0);
+    auto sum = _mm512_setzero_ps();
+    for (std::int64_t i = 0; i < columns; i += 64, b += kBytes) {
+      prefetch(b, 1);
+      const auto codes = _mm512_srlv_epi64(_mm512_permutexvar_epi8(bytes, _mm512_maskz_loadu_epi8((__mmask64{1} << kBytes) - 1, b)), shifts);
+      sum = add_64(sum, _mm512_permutexvar_epi8(codes, values), kBias, x, i, lane_scales(b));
+    }
+    return sum;
+  }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<NVFP4>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

@@ -19,6 +19,24 @@ struct Q1_0 {
 
   static const char* check(const u8* b) { return half_is_finite(b) ? nullptr : kScaleNotFinite; }
   static void set_scale(u8* b, float d) { store_half(b, d); }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_32;
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) {
+    auto sum = _mm512_setzero_ps();
+    for (std::int64_t i = 0; i < columns; i += 128, b += kBytes) {
+      prefetch(b, kBytes);
+      const auto d = _mm512_set1_ps(half_at(b));
+      for (int k = 0; k < 2; ++k) {
+        std::uint64_t bits;
+        std::memcpy(&bits, b + 2 + 8 * k, sizeof bits);
+        sum = add_64(sum, _mm512_maskz_mov_epi8(bits, _mm512_set1_epi8(2)), 1, x, i + 64 * k, d);
+      }
+    }
+    return sum;
+  }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<Q1_0>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

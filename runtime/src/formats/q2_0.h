@@ -20,6 +20,23 @@ struct Q2_0 {
 
   static const char* check(const u8* b) { return half_is_finite(b) ? nullptr : kScaleNotFinite; }
   static void set_scale(u8* b, float d) { store_half(b, d); }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_32;
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) {
+    // Two bytes, eight codes, for every qword.
+    const auto two = bytes_512([](int p) { return 2 * (p / 8) + p % 2; }), pairs = bytes_512([](int p) { return 2 * (p % 8); });
+    auto sum = _mm512_setzero_ps();
+    for (std::int64_t i = 0; i < columns; i += 64, b += kBytes) {
+      prefetch(b, 1);
+      const auto bytes = _mm512_permutexvar_epi8(two, _mm512_castsi128_si512(load_128(b + 2)));
+      const auto codes = _mm512_and_si512(_mm512_multishift_epi64_epi8(pairs, bytes), _mm512_set1_epi8(3));
+      sum = add_64(sum, codes, 1, x, i, _mm512_set1_ps(half_at(b)));
+    }
+    return sum;
+  }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<Q2_0>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

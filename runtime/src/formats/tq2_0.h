@@ -25,6 +25,28 @@ struct TQ2_0 {
     for (int i = 0; i < 64; ++i) b[i] = static_cast<u8>(b[i] ^ (b[i] & b[i] >> 1 & 0x55) << 1);  // 1 for 3, which is no code
     store_half(b + 64, d);
   }
+
+#if defined(PLANNER_AVX512)
+  static constexpr Form kForm = Form::q8_256_h;
+  static __m512 row(const u8* b, std::int64_t columns, const ActivationRow& x) {
+    const auto two = _mm512_set1_epi8(3);
+    auto sum = _mm512_setzero_ps();
+    for (std::int64_t i = 0; i < columns; i += 256, b += kBytes) {
+      prefetch(b, kBytes);
+      const i8* q = x.q + i;
+      const auto z = load_512(b);
+      auto even = products(_mm512_and_si512(z, two), q), odd = products(_mm512_and_si512(_mm512_srli_epi16(z, 2), two), q + 64);
+      even = _mm512_dpbusd_epi32(even, _mm512_and_si512(_mm512_srli_epi16(z, 4), two), load_512(q + 128));
+      odd = _mm512_dpbusd_epi32(odd, _mm512_and_si512(_mm512_srli_epi16(z, 6), two), load_512(q + 192));
+      // Codes are 1 too high.
+      const auto bias = _mm512_zextsi256_si512(_mm256_madd_epi16(load_256(x.sums + i / 16), _mm256_set1_epi16(1)));
+      const auto ints = _mm512_sub_epi32(_mm512_add_epi32(even, odd), bias);
+      sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(ints), _mm512_set1_ps(half_at(b + 64) * x.scale[i / 32]), sum);
+    }
+    return sum;
+  }
+  static void dot(const RowBlock& w, const ActivationRow& x, float* y) { dot_rows<TQ2_0>(w, x, y); }
+#endif
 };
 
 }  // namespace planner::runtime::PLANNER_PATH

@@ -313,4 +313,66 @@ __m512 row_of_lattice(const u8* b, std::int64_t columns, const ActivationRow& x)
   return sum;
 }
 
+// ---------------------------------------------------------------------------------------------------------------------
+// IQ1, 2048 lattice points: octets come by ordinary loads, which leave the vector units to the block before
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Sums of products per 16 weights in plain order, two registers of 64 weights each and two more, times scale words in plain order.
+inline __m512i add_scaled_groups(const __m512i* ints, __m256i scales) {
+  const auto first = words_512([](int i) { return i / 8 + 4 * (i / 4 % 2); });
+  const auto second = words_512([](int i) { return 8 + i / 8 + 4 * (i / 4 % 2); });
+  const auto words = _mm512_castsi256_si512(scales);
+  const auto sum = add_scaled(_mm512_setzero_si512(), ints[0], ints[1], _mm512_permutexvar_epi16(first, words));
+  return add_scaled(sum, ints[2], ints[3], _mm512_permutexvar_epi16(second, words));
+}
+
+/// F::indices(block): 32 words; F::products_of(block, octets, q, ints): sums of products of 64 weights each; F::scales(block): words of
+/// 16 groups; F::scale(block), F::kUnit, and F::kBias, by how much values are too high.
+template <class F>
+__m512 row_of_octets(const u8* b, std::int64_t columns, const ActivationRow& x) {
+  alignas(64) std::uint64_t octets[2][32];
+  const auto load = [](const u8* block, std::uint64_t* to) {
+    alignas(64) std::uint16_t index[32];
+    _mm512_store_si512(index, F::indices(block));
+#pragma GCC unroll 32
+    for (int o = 0; o < 32; ++o) to[o] = kIq1SOctets.of[index[o]];
+  };
+  auto sum = _mm512_setzero_ps();
+  load(b, octets[0]);
+  int turn = 0;
+  for (std::int64_t i = 0; i < columns; i += 256, b += F::kBytes, turn ^= 1) {
+    prefetch(b, F::kBytes);
+    if (i + 256 < columns) load(b + F::kBytes, octets[turn ^ 1]);
+    __m512i ints[4];
+    F::products_of(b, octets[turn], x.q + i, ints);
+    const auto scales = F::scales(b);
+    auto all = add_scaled_groups(ints, scales);
+    const auto bias = _mm256_mullo_epi32(_mm256_madd_epi16(scales, load_256(x.sums + i / 16)), _mm256_set1_epi32(F::kBias));
+    all = _mm512_sub_epi32(all, _mm512_zextsi256_si512(bias));
+    sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(all), _mm512_set1_ps(F::scale(b) * x.scale[i / 32] * F::kUnit), sum);
+  }
+  return sum;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Blocks of 64 and 128 weights with activations of q8_32
+// ---------------------------------------------------------------------------------------------------------------------
+
+/// Two scales, eight lanes each.
+inline __m512 pair_of_scales(const float* scale) {
+  const auto lanes = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  const auto two = _mm512_castsi512_ps(_mm512_castsi128_si512(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(scale))));
+  return _mm512_permutexvar_ps(lanes, two);
+}
+
+/// sum + 64 products of u and x, those of a group of 32 times its scale of activations and `scale`; `bias` is by how much u is too high.
+inline __m512 add_64(__m512 sum, __m512i u, int bias, const ActivationRow& x, std::int64_t at, __m512 scale) {
+  // The bias of a group of 16 goes to the first of its four lanes.
+  const auto sums = _mm512_maskz_permutexvar_epi16(0x01010101U, words_512([](int i) { return i / 8; }),
+                                                   _mm512_castsi128_si512(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(x.sums + at / 16))));
+  const auto signed_sums = _mm512_srai_epi32(_mm512_slli_epi32(sums, 16), 16);
+  const auto ints = _mm512_sub_epi32(products(u, x.q + at), _mm512_mullo_epi32(signed_sums, _mm512_set1_epi32(bias)));
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(ints), _mm512_mul_ps(scale, pair_of_scales(x.scale + at / 32)), sum);
+}
+
 }  // namespace planner::runtime::PLANNER_PATH
