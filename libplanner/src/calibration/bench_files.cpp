@@ -162,12 +162,16 @@ const ModelEntry* Importer::model_by_size(const Fields& f) const {
   const auto type = field(f, "model_type");
   const auto architecture = type.substr(0, type.find(' '));
   constexpr double kSame = 0.002;
+  // Models of one geometry are as fast as each other: the one that others are made from stands for them.
+  const ModelEntry* found = nullptr;
   for (const auto* entry : catalog_.models()) {
     const auto* model = entry->find_model();
     if (model == nullptr || model->hyperparameters.architecture != architecture) continue;
-    if (std::fabs(static_cast<double>(model->parameters().total) / *parameters - 1) < kSame) return entry;
+    if (std::fabs(static_cast<double>(model->parameters().total) / *parameters - 1) > kSame) continue;
+    if (entry->base_model.empty()) return entry;
+    if (found == nullptr) found = entry;
   }
-  return nullptr;
+  return found;
 }
 
 const ModelEntry& Importer::model_of(const Fields& f) {
