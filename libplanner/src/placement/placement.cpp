@@ -13,9 +13,16 @@ namespace {
 class Overrides {
  public:
   explicit Overrides(const std::vector<TensorOverride>& rules) {
+    constexpr std::size_t kLongest = 512;  // the library's parser goes down a call for every parenthesis
+#ifdef __GLIBCXX__
+    constexpr auto kSyntax = std::regex_constants::ECMAScript | std::regex_constants::__polynomial;  // no pattern takes for ever
+#else
+    constexpr auto kSyntax = std::regex_constants::ECMAScript;
+#endif
     for (const auto& rule : rules) {
+      if (rule.pattern.size() > kLongest) throw Error(ErrorKind::usage, "override-tensor: a pattern has more than 512 characters");
       try {
-        rules_.push_back({std::regex(rule.pattern), rule.device});
+        rules_.push_back({std::regex(rule.pattern, kSyntax), rule.device});
       } catch (const std::regex_error& e) {
         throw Error(ErrorKind::usage, "override-tensor: '" + rule.pattern + "' is no regular expression: " + e.what());
       }
@@ -122,15 +129,21 @@ WeightMap weight_map(const Model& model, const StoredModel& stored, const std::v
     const auto& t = model.tensors[i];
     const std::int64_t bytes = stored.bytes[i];
     if (bytes == 0) continue;
-    if (const int* device = rules.empty() ? nullptr : overrides.find(t.name)) {
-      auto& p = pinned_at(map, t.part == ModelPart::mtp ? -1 : t.layer, *device);
+    if (t.part == ModelPart::mtp) {
+      map.mtp += bytes;
+    } else if (const int* device = rules.empty() ? nullptr : overrides.find(t.name)) {
+      auto& p = pinned_at(map, t.layer, *device);
       // A tied table is multiplied too, where it lies: the override holds for both uses.
       const bool looked_up = t.is_table && !(map.tied && t.name == "token_embd.weight");
       (t.is_expert ? p.experts : looked_up ? p.tables : p.dense) += bytes;
-    } else if (t.part == ModelPart::mtp) map.mtp += bytes;
-    else if (t.layer >= 0) (t.is_expert ? map.layers[static_cast<std::size_t>(t.layer)].experts : map.layers[static_cast<std::size_t>(t.layer)].dense) += bytes;
-    else if (t.is_table) (t.name == "token_embd.weight" ? map.token_embedding : map.other_tables) += bytes;
-    else map.output += bytes;
+    } else if (t.layer >= 0) {
+      auto& layer = map.layers[static_cast<std::size_t>(t.layer)];
+      (t.is_expert ? layer.experts : layer.dense) += bytes;
+    } else if (t.is_table) {
+      (t.name == "token_embd.weight" ? map.token_embedding : map.other_tables) += bytes;
+    } else {
+      map.output += bytes;
+    }
   }
   placement::add_matrices(model, stored, map);
   return map;
