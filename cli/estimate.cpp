@@ -160,13 +160,13 @@ void print_speed(const Estimate& a) {
 }
 
 void print_sweep(const Estimate& a) {
-  Table table({{a.sweep_axis, Align::right}, {"KV cache", Align::right}, {"compute", Align::right}, {"total", Align::right}, {"", Align::left}, {"decode", Align::right}, {"all", Align::right},
-               {"prefill", Align::right}, {"first token", Align::right}});
+  Table table({{a.sweep_axis, Align::right}, {"KV cache", Align::right}, {"total", Align::right}, {"", Align::left}, {"decode", Align::right}, {"all", Align::right}, {"prefill", Align::right},
+               {"first token", Align::right}});
   for (const auto& p : a.sweep) {
-    table.add({thousands(p.at), format_gib(p.kv_bytes), format_gib(p.compute_bytes), format_gib(p.total_bytes), paint(to_string(p.verdict), colour_of(p.verdict)), rate_or_dash(p.decode_tokens_per_s),
+    table.add({thousands(p.at), format_gib(p.kv_bytes), format_gib(p.total_bytes), paint(to_string(p.verdict), colour_of(p.verdict)), rate_or_dash(p.decode_tokens_per_s),
                rate_or_dash(p.aggregate_decode_tokens_per_s), rate_or_dash(p.prefill_tokens_per_s), p.time_to_first_token_s ? significant(*p.time_to_first_token_s) + " s" : "-"});
   }
-  std::printf("\n%s%s\n", table.text().c_str(), paint("decode: tok/s of each sequence; all: of all together; prefill: tok/s of the prompt", Colour::dim).c_str());
+  std::printf("\n%s%s\n", table.text().c_str(), paint("decode: tok/s of one sequence; all: of all together; prefill: of the prompt", Colour::dim).c_str());
 }
 
 void print_engines(const Estimate& a) {

@@ -3,12 +3,15 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <clocale>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "command.h"
 #include "planner/error.h"
+#include "render.h"
 
 #ifndef PLANNER_VERSION
 #error "PLANNER_VERSION is set by the build"
@@ -19,6 +22,23 @@ namespace {
 using namespace planner;
 using cli::Status;
 
+/// Help that stays within the terminal's width.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_desc(const CLI::Option* option) const override { return wrapped(CLI::Formatter::make_option_desc(option)); }
+  std::string make_description(const CLI::App* app) const override { return cli::wrap(app->get_description(), cli::terminal_width(), 0) + "\n"; }
+  std::string make_subcommand(const CLI::App* command) const override {
+    std::string out = "  " + command->get_display_name(true);
+    out.resize(std::max(out.size() + 1, get_column_width()), ' ');
+    std::string text = wrapped(command->get_description());
+    for (auto at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) text.insert(at + 1, get_column_width(), ' ');
+    return out + text + "\n";
+  }
+
+ private:
+  [[nodiscard]] std::string wrapped(const std::string& text) const { return cli::wrap(text, cli::terminal_width() - std::min(get_column_width(), cli::terminal_width() / 2), 0); }
+};
+
 /// One line on standard error, and the status that belongs to the kind of error.
 Status report(const Error& error) {
   std::fprintf(stderr, "planner: %s\n", error.what());
@@ -27,6 +47,7 @@ Status report(const Error& error) {
 
 Status run(int argc, char** argv) {
   CLI::App program("Does this language model fit on that hardware, what does every byte go to, how fast will it be.", "planner");
+  program.formatter(std::make_shared<HelpFormatter>());
   program.set_version_flag("--version", std::string("planner ") + PLANNER_VERSION);
   program.require_subcommand(1);
   // In the order of --help: what is asked most comes first.

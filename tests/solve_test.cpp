@@ -318,6 +318,17 @@ TEST_CASE("estimate: nothing smaller than the smallest change fits, by trying ev
   }
 }
 
+TEST_CASE("estimate: servers are spread over numbers of devices that divide the heads") {
+  auto r = request("llama-3.1-70b-instruct", "FP8", {"rtx 4090"});
+  r.engine = "vllm";
+  const auto a = solved(r);
+  REQUIRE(a.fit->min_gpus.has_value());
+  CHECK_EQ(64 % *a.fit->min_gpus, 0);
+  const auto knob = std::find_if(a.fit->knobs.begin(), a.fit->knobs.end(), [](const Knob& k) { return k.knob == "gpus"; });
+  REQUIRE(knob != a.fit->knobs.end());
+  CHECK_EQ(knob->step, "1 -> 2");
+}
+
 TEST_CASE("estimate: knobs say what one step frees and costs") {
   auto r = request("qwen3-30b-a3b", "Q8_0", {"rtx 4090"});
   r.concurrency = 2;

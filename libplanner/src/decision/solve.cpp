@@ -40,6 +40,10 @@ class Solver {
       : fit_(fit), model_(*subject.model), weights_(weights), w_(workload), d_(deployment), options_(options), plan_(plan), catalog_(catalog), memo_(memo) {
     if (speed) decode_ = speed->decode_tokens_per_s;
     if (quantization != nullptr) quantization_ = quantization->name;
+    for (std::int64_t n = 1; n <= kMostDevices; ++n) {
+      // Ranks that share tensors take whole heads.
+      if (!d_.engine->kv_pool || model_.hyperparameters.n_heads <= 0 || model_.hyperparameters.n_heads % n == 0) counts_.push_back(n);
+    }
     context_limit_ = context_limit(subject);
     if (context_limit_ <= 0) context_limit_ = kUnstatedLimit;
   }
@@ -83,6 +87,11 @@ class Solver {
     return d;
   }
   bool may_add_devices() const { return !d_.devices.empty() && !d_.unified_memory; }
+  /// Numbers of devices beyond those that there are.
+  std::vector<std::int64_t> more_devices() const {
+    if (!may_add_devices()) return {};
+    return {std::upper_bound(counts_.begin(), counts_.end(), static_cast<std::int64_t>(d_.devices.size())), counts_.end()};
+  }
   /// Rules that name a device need it.
   std::int64_t least_devices() const {
     std::int64_t n = 1;
@@ -115,11 +124,9 @@ class Solver {
     for (const auto& device : d_.devices) most = std::max(most, device.usable_bytes().value_or(std::numeric_limits<std::int64_t>::max()));
     const auto n_here = std::min(plan_.full_memory.devices.size(), d_.devices.size());
     for (std::size_t i = 0; i < n_here; ++i) needed += plan_.full_memory.devices[i].bytes(Component::weights);
-    for (std::int64_t n = std::max(least_devices(), needed / most); n <= kMostDevices; ++n) {
-      if (!fits(weights_, w_, with_devices(n))) continue;
-      fit_.min_gpus = n;
-      return;
-    }
+    const std::int64_t least = std::max(least_devices(), needed / most);
+    const auto it = std::find_if(counts_.begin(), counts_.end(), [&](std::int64_t n) { return n >= least && fits(weights_, w_, with_devices(n)); });
+    if (it != counts_.end()) fit_.min_gpus = *it;
   }
 
   const std::vector<Candidate>& choice() {
@@ -212,10 +219,7 @@ class Solver {
     if (const auto caches = smaller_caches(); !caches.empty()) turn("kv_type", lower_name(w_.kv_type_k), lower_name(caches.front()), weights_, with_kv_type(caches.front()), d_);
     if (w_.concurrency > 1) turn("concurrency", std::to_string(w_.concurrency), std::to_string(w_.concurrency - 1), weights_, with_concurrency(w_.concurrency - 1), d_);
     offload_knobs();
-    if (may_add_devices()) {
-      const auto n = static_cast<std::int64_t>(d_.devices.size());
-      turn("gpus", std::to_string(n), std::to_string(n + 1), weights_, w_, with_devices(n + 1));
-    }
+    if (const auto more = more_devices(); !more.empty()) turn("gpus", std::to_string(d_.devices.size()), std::to_string(more.front()), weights_, w_, with_devices(more.front()));
   }
 
   /// One more layer's experts, or one more layer, to the host.
@@ -248,7 +252,7 @@ class Solver {
     const auto q = at(Turn::quantization);
     const auto& weights = q > 0 ? smaller()[static_cast<std::size_t>(q) - 1]->weights : weights_;
     const auto gpus = at(Turn::gpus);
-    return gpus > 0 ? fits(weights, w, with_devices(static_cast<std::int64_t>(d_.devices.size()) + gpus)) : fits(weights, w, d_);
+    return gpus > 0 ? fits(weights, w, with_devices(more_[static_cast<std::size_t>(gpus) - 1])) : fits(weights, w, d_);
   }
 
   std::int64_t quantizations_of_at_least(double bits) {
@@ -260,6 +264,7 @@ class Solver {
   /// first: what is left is needed, and no less of it would do (memory grows with every knob).
   void smallest_change() {
     caches_ = smaller_caches();
+    more_ = more_devices();
     const auto eight_bits = static_cast<std::int64_t>(std::count_if(caches_.begin(), caches_.end(), [](FormatId id) { return tensor_format(id).bits_per_weight() >= 8; }));
     const auto all_caches = static_cast<std::int64_t>(caches_.size());
     const std::int64_t granules = (w_.context + kGranule - 1) / kGranule;
@@ -278,7 +283,7 @@ class Solver {
         {5, Turn::quantization, quantizations_of_at_least(2)},
         {6, Turn::context, granules - 1},
         {7, Turn::quantization, static_cast<std::int64_t>(smaller().size())},
-        {8, Turn::gpus, may_add_devices() ? kMostDevices - static_cast<std::int64_t>(d_.devices.size()) : 0},
+        {8, Turn::gpus, static_cast<std::int64_t>(more_.size())},
     }};
     Setting setting{};
     std::size_t used = 0;
@@ -320,8 +325,7 @@ class Solver {
       case Turn::concurrency: return {std::move(name), std::to_string(w_.concurrency), std::to_string(w_.concurrency - steps)};
       case Turn::gpus: break;
     }
-    const auto n = static_cast<std::int64_t>(d_.devices.size());
-    return {std::move(name), std::to_string(n), std::to_string(n + steps)};
+    return {std::move(name), std::to_string(d_.devices.size()), std::to_string(more_[at])};
   }
 
   Fit& fit_;
@@ -339,6 +343,8 @@ class Solver {
   std::shared_ptr<const std::vector<Candidate>> choice_;
   std::vector<const Candidate*> smaller_;
   std::vector<FormatId> caches_;
+  std::vector<std::int64_t> counts_;  ///< numbers of devices that the engine can be spread over
+  std::vector<std::int64_t> more_;    ///< of those, the ones beyond what there is
 };
 
 }  // namespace
