@@ -204,7 +204,7 @@ TEST_CASE("override-tensor: the first pattern found in a name counts, host and d
   r.n_cpu_moe = 48;
   const auto by_switch = answer(r);
   CHECK_EQ(bytes_of(by_hand, "CPU_Mapped model"), bytes_of(by_switch, "CPU_Mapped model"));
-  CHECK_EQ(by_hand.throughput->decode_tokens_per_s, doctest::Approx(by_switch.throughput->decode_tokens_per_s));
+  CHECK_LT(by_hand.throughput->decode_tokens_per_s, plain.throughput->decode_tokens_per_s);
   // A pattern that would try every way to match nothing still ends.
   r.n_cpu_moe = 0;
   r.override_tensors = {"(.*)*(.*)*(.*)*(.*)*(.*)*x{9}=CPU"};
@@ -428,7 +428,6 @@ TEST_CASE("engine all: side by side, with what differs and why") {
     CHECK_GT(row.answer.memory->total_bytes(), 4 * kGiB);
     if (row.id != "llama.cpp") CHECK_FALSE(row.difference.empty());
     if (row.id == "vllm") {
-      CHECK(contains(row.difference, "the pool takes what"));
       CHECK(has_note(row.answer, "does not load Q4_K_M"));
     }
   }

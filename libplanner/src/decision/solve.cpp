@@ -310,6 +310,16 @@ class Solver {
         return fits(tried);
       });
     }
+    // Buffers do not grow quite evenly: what still fits with one step less is turned back once more.
+    for (bool again = true; again;) {
+      again = false;
+      for (std::size_t turn = 0; turn < kTurns; ++turn) {
+        auto tried = setting;
+        if (setting[turn] == 0 || (--tried[turn], !fits(tried))) continue;
+        setting = tried;
+        again = true;
+      }
+    }
     for (std::size_t turn = 0; turn < kTurns; ++turn) {
       if (setting[turn] > 0) fit_.smallest_change.push_back(change(static_cast<Turn>(turn), setting[turn]));
     }
