@@ -588,7 +588,11 @@ TEST_CASE("the model of a log: by name, by geometry, by hand, or not at all") {
   log.model.name->value = "Meta-Llama-3-8B";
   CHECK_NE(check_log(log, {}, catalog).model.id, "meta-llama-3-8b");
 
-  CHECK_THROWS_AS(static_cast<void>(check_log(log_of("llama-b4623-cuda-pythia-2.8b"), {}, catalog)), Error);
+  // A model that no catalog has: what the log prints of it makes one.
+  const auto unlisted = check_log(log_of("llama-b4623-cuda-pythia-2.8b"), {}, catalog);
+  CHECK(unlisted.model.id.empty());
+  CHECK_EQ(row_of(unlisted, "CUDA0", LogTerm::kv).verdict, CheckVerdict::exact);
+
   CHECK_THROWS_AS(static_cast<void>(check_log(log_of("llama-cpu-graviton"), {}, catalog)), Error);
   CheckOptions options;
   options.model = "meta-llama-3-8b";
@@ -598,6 +602,44 @@ TEST_CASE("the model of a log: by name, by geometry, by hand, or not at all") {
   const auto cpu = check_log(log_of("llama-cpu-graviton"), options, catalog);
   CHECK_EQ(row_of(cpu, "host", LogTerm::kv).verdict, CheckVerdict::exact);
   CHECK_EQ(row_of(cpu, "CPU_AARCH64", LogTerm::model).verdict, CheckVerdict::not_compared);
+}
+
+TEST_CASE("a model that no catalog has is taken from the metadata that its log prints") {
+  const std::string text =
+      "llama_model_loader: loaded meta data with 20 key-value pairs and 219 tensors from /models/mine-Q8_0.gguf (version GGUF V3 (latest))\n"
+      "llama_model_loader: - kv   0:                       general.architecture str              = llama\n"
+      "llama_model_loader: - kv   1:                               general.name str              = A model of my own\n"
+      "llama_model_loader: - kv   2:                          llama.block_count u32              = 24\n"
+      "llama_model_loader: - kv   3:                     llama.embedding_length u32              = 2048\n"
+      "llama_model_loader: - kv   4:                  llama.feed_forward_length u32              = 5632\n"
+      "llama_model_loader: - kv   5:                 llama.attention.head_count u32              = 16\n"
+      "llama_model_loader: - kv   6:              llama.attention.head_count_kv u32              = 8\n"
+      "llama_model_loader: - kv   7:                      tokenizer.ggml.tokens arr[str,32000]   = [\"<unk>\", ...\n"
+      "print_info: arch             = llama\n"
+      "print_info: n_layer          = 24\n"
+      "print_info: n_embd           = 2048\n"
+      "print_info: n_head           = 16\n"
+      "print_info: n_head_kv        = 8\n"
+      "print_info: n_vocab          = 32000\n"
+      "print_info: model params     = PARAMS B\n"
+      "print_info: file type   = Q8_0\n"
+      "load_tensors:   CPU_Mapped model buffer size =  1279.00 MiB\n"
+      "llama_context: n_seq_max     = 1\n"
+      "llama_context: n_ctx         = 4096\n"
+      "llama_context: flash_attn    = enabled\n"
+      "llama_kv_cache:        CPU KV buffer size =   384.00 MiB\n"
+      "llama_context:        CPU compute buffer size =    80.00 MiB\n";
+  const auto with = [&](const std::string& params) {
+    auto t = text;
+    return read_engine_log(t.replace(t.find("PARAMS"), 6, params), "own.log");
+  };
+  const auto check = check_log(with("1.26"), {}, Catalog::builtin());
+  CHECK_EQ(check.model.name, "A model of my own");
+  CHECK_EQ(row_of(check, "host", LogTerm::kv).verdict, CheckVerdict::exact);
+  CHECK_LT(std::abs(row_of(check, "host", LogTerm::model).error().value_or(1)), 0.005);
+  CHECK(nlohmann::json::parse(to_json(check)).at("model").at("id").is_null());
+  // A count of parameters that the sizes do not make: something about the model is not printed.
+  CHECK_THROWS_AS(static_cast<void>(check_log(with("2.26"), {}, Catalog::builtin())), Error);
 }
 
 TEST_CASE("what cannot be compared says why") {

@@ -63,6 +63,11 @@ struct LogDevice {
   std::int64_t line = 0;
 };
 
+/// A line of a model file's metadata that a loader printed: "qwen3.block_count u32 = 36". Lists are cut off in print and left out.
+struct LogMetadata {
+  std::string key, type, value;
+};
+
 /// The model, as far as it is printed.
 struct LogModel {
   MaybePrinted<std::string> name;          ///< general.name; of vLLM the model argument
@@ -75,6 +80,7 @@ struct LogModel {
   double parameters_rounding = 0;
   MaybePrinted<std::int64_t> tensor_bytes;  ///< size of the model; `tensor_bytes_rounding`
   std::int64_t tensor_bytes_rounding = 0;
+  std::vector<LogMetadata> metadata;  ///< in order
 };
 
 /// The engine's switches, as far as they are printed.

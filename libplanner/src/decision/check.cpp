@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <set>
 
 #include "core/json_writer.h"
@@ -14,6 +15,7 @@
 #include "decision/log_subject.h"
 #include "decision/session.h"
 #include "engine/allocation.h"
+#include "import/log_model.h"
 #include "planner/error.h"
 
 namespace planner {
@@ -43,7 +45,7 @@ class Checker {
   Check run() {
     names_ = accelerators_of(log());
     build_request();
-    auto subject = resolve_subject(out_.request.model, catalog_);
+    auto subject = own_model_ ? described() : resolve_subject(out_.request.model, catalog_);
     if (const auto why = contradiction(*subject.model, log().model); !why.empty()) {
       throw Error(ErrorKind::unknown_name, fmt::format("{}: {} does not fit the log: it has {}", log().origin, out_.request.model, why));
     }
@@ -77,7 +79,7 @@ class Checker {
     auto& r = out_.request;
     const auto& s = settings();
     r.solve = false;
-    r.model = options_.model.empty() ? model_of_log(log(), catalog_, out_.notes) : options_.model;
+    r.model = options_.model.empty() ? name_model() : options_.model;
     r.quantization = options_.quantization.empty() ? quantization_of_log(log(), catalog_) : options_.quantization;
     r.engine = engine_of_log(log(), out_.notes);
     for (const auto& [prefix, backend] : kBackends) {
@@ -135,6 +137,29 @@ class Checker {
         return false;
       }
     });
+  }
+
+  /// The catalog's model, or the one that the log describes itself: loaders print a file's metadata and sizes.
+  std::string name_model() {
+    try {
+      return model_of_log(log(), catalog_, out_.notes);
+    } catch (const Error&) {
+      auto model = model_from_log(log().model, false);
+      if (!model || !contradiction(*model, log().model).empty()) model = model_from_log(log().model, true);
+      if (!model || !contradiction(*model, log().model).empty()) throw;
+      own_model_ = std::make_unique<Model>(std::move(*model));
+      const auto name = log().model.name ? log().model.name->value : std::string("model of the log");
+      out_.notes.push_back(fmt::format("{} is not in the catalog: its geometry is taken from what the log prints of it", name));
+      return name;
+    }
+  }
+
+  Subject described() {
+    Subject s;
+    s.own_model = std::move(own_model_);
+    s.model = s.own_model.get();
+    s.name = out_.request.model;
+    return s;
   }
 
   /// llama.cpp prints the cells of all sequences together.
@@ -644,6 +669,7 @@ class Checker {
   const Catalog& catalog_;
   Check out_;
   std::vector<std::string> names_;
+  std::unique_ptr<Model> own_model_;  ///< that no catalog has
   std::string weights_unknown_, cache_unknown_, placed_by_hand_;
   bool sequences_from_output_ = false, sequences_from_state_ = false, switches_from_host_ = false;
   std::optional<std::int64_t> tokens_of_printed_pool_;

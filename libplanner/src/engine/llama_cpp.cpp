@@ -104,7 +104,7 @@ LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
   r.caches_mtp_layers = build < kNoMtpCache;
   r.copies = build < kOneCopy ? 4 : 1;
   r.copies_with_overrides = build < kNoCopiesByHand;
-  r.caches_windows = r.splits_sequences = r.outputs_by_sequence = r.output_first = false;
+  r.caches_windows = r.splits_sequences = r.outputs_by_sequence = r.output_first = r.vulkan_has_events = false;
   r.graph.fused_parts = true;
   r.graph.fused_experts = r.fused_experts;
   r.graph.unpacks_in_f32 = build < kUnpacksInHalf;
@@ -125,6 +125,7 @@ LlamaRules llama_cpp_rules(const Model& model, const Workload& w, const Deployme
   constexpr std::int64_t kSequences = 5913;        // July 2025
   constexpr std::int64_t kIndexedWrites = 6307;    // August 2025; possible since July
   constexpr std::int64_t kOutputFirst = 7467;      // December 2025
+  constexpr std::int64_t kVulkanEvents = 7502;     // December 2025
   constexpr std::int64_t kEmbeddingsInput = 7774;  // January 2026
   constexpr std::int64_t kLatentAlone = 7832;      // January 2026: V is a view of K
   constexpr std::int64_t kHalfMask = 9300;         // between May and June 2026: F16 with flash attention, logits by sequence, copies behind the result
@@ -139,6 +140,7 @@ LlamaRules llama_cpp_rules(const Model& model, const Workload& w, const Deployme
   r.splits_sequences = build >= kSequences;
   r.outputs_by_sequence = build >= kHalfMask;
   r.output_first = build >= kOutputFirst;
+  r.vulkan_has_events = build >= kVulkanEvents;
   r.graph.mask_is_cast = build < kHalfMask;
   r.graph.f16_cache_copies = build >= kHalfMask && deployment.backend == "cuda";
   r.graph.embeddings_input = build >= kEmbeddingsInput;
@@ -191,7 +193,7 @@ int llama_cpp_copies(const LlamaRules& rules, const Deployment& deployment, cons
   const bool whole = placement.output != kHost && std::find(placement.layer.begin(), placement.layer.end(), kHost) == placement.layer.end();
   const bool by_hand = deployment.placed_by_hand || !deployment.overrides.empty() ||
                        std::find(placement.experts_on_host.begin(), placement.experts_on_host.end(), true) != placement.experts_on_host.end();
-  const bool has_events = deployment.backend == "cuda" || deployment.backend == "rocm";
+  const bool has_events = deployment.backend == "cuda" || deployment.backend == "rocm" || (deployment.backend == "vulkan" && rules.vulkan_has_events);
   const bool in_layers = deployment.split == SplitMode::layer;
   const bool pipelines = deployment.devices.size() > 1 && whole && in_layers && w.kv_offload && (!by_hand || rules.copies_with_overrides) && has_events;
   return pipelines ? static_cast<int>(w.copies.value_or(rules.copies)) : 1;

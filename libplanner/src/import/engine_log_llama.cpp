@@ -149,6 +149,9 @@ void read_loader(std::string_view rest, const Line& line, Collector& out) {
   const auto key = until(skip_spaces(rest.substr(colon + 1)), " \t");
   const auto value = text::trim(rest.substr(equals + 1));
   auto& m = out.load().model;
+  const auto type = text::trim(rest.substr(rest.find(key) + key.size(), equals - rest.find(key) - key.size()));
+  constexpr std::size_t kMostMetadata = 512;
+  if (!type.empty() && !type.starts_with("arr") && m.metadata.size() < kMostMetadata) m.metadata.push_back({clean(key), clean(type), clean(value)});
   if (key == "general.name" && !m.name) return set(m.name, clean(value), line);
   if (key == "general.architecture" && !m.architecture) return set(m.architecture, clean(value), line);
   const std::pair<std::string_view, MaybePrinted<std::int64_t>*> numbers[] = {{".block_count", &m.layers},         {".embedding_length", &m.hidden_size},
