@@ -89,8 +89,9 @@ std::uint64_t signature(const graph::LayerParts& p, bool by_number) {
 /// three, and the number that is left out is a multiple of six. The last layer is not like the others.
 class Shortening {
  public:
-  /// fewest: of groups of which turns need no fewer; checked: of all groups, so that the layout tells of each whether it settles.
-  enum class Copies : std::uint8_t { fewest, checked, in_turn, all };
+  /// fewest: of groups of which turns need no fewer; in_turn: enough for what is known of one place; two_turns, six_turns: of all groups, so that the layout
+  /// tells of each whether it repeats itself after so many.
+  enum class Copies : std::uint8_t { fewest, in_turn, two_turns, six_turns, all };
 
   /// Replaces `parts`, all layers, by those to lay out. `ids` tell the layers apart.
   void run(std::vector<graph::LayerParts>& parts, std::span<const std::uint64_t> ids, const Model& model, Copies copies) {
@@ -103,10 +104,14 @@ class Shortening {
     for (std::size_t i = 0; i < n;) {
       const auto [group, times] = repetition(i, n);
       const std::size_t in_turn = times <= kCopies ? times : kCopies + (times - kCopies) % kCycle;
-      const std::size_t fewest = group == 1 ? kCopies + 1 : kCopies;
-      const bool shortened = copies == Copies::checked ? fewest < times : copies == Copies::fewest && fewest < in_turn;
-      const std::size_t kept = shortened ? fewest : in_turn;
-      if (shortened) repeated_.push_back({kept_.size() + group * (kept - 1), kept_.size() + group * kept});
+      const std::size_t settled = group == 1 ? kCopies : kCopies - 1;
+      // Between several places so many turns are seen, and a multiple of them is left out.
+      const std::size_t turns = copies == Copies::two_turns ? 2 : copies == Copies::six_turns ? kCycle : 1;
+      const std::size_t fewest = settled + turns + (times - std::min(times, settled)) % turns;
+      const bool several_places = copies == Copies::two_turns || copies == Copies::six_turns;
+      const bool shortened = several_places ? fewest < times : copies == Copies::fewest && fewest < in_turn;
+      const std::size_t kept = shortened ? fewest : several_places ? times : in_turn;
+      if (shortened) repeated_.push_back({kept_.size() + group * (kept - turns), kept_.size() + group * kept});
       for (std::size_t j = 0; j < group * kept; ++j) kept_.push_back(parts[i + j]);
       i += group * times;
     }
@@ -147,7 +152,7 @@ struct Index {
   Layers layers;
   std::vector<std::uint64_t> ids;
   const Model* of;
-  bool takes_turns = false;  ///< the fewest copies were once not enough: not tried again
+  std::size_t way_in_one_place = 0, way_in_several = 0;  ///< which way of shortening was enough before: fewer copies are not tried again
 
   explicit Index(const Model& model) : of(&model) {
     layers.collect(model);
@@ -208,15 +213,17 @@ bool are_similar(const DevicePlan& a, const DevicePlan& b) {
   return kinds(a) == kinds(b);
 }
 
-/// With few repetitions of layers if that is enough, which `lay_out` says, and as many as `otherwise` if not.
+/// With as few repetitions of layers as are enough, which `lay_out` says: the ways are tried in order, from the one on that was enough before.
 template <typename LayOut>
-void lay_out_enough(bool& takes_turns, Shortening::Copies first, Shortening::Copies otherwise, LayOut lay_out) {
-  if (!takes_turns) {
-    if (lay_out(first)) return;
-    takes_turns = true;
+void lay_out_enough(std::span<const Shortening::Copies> ways, std::size_t& way, LayOut lay_out) {
+  for (way = std::min(way, ways.size() - 1); !lay_out(ways[way]) && way + 1 < ways.size(); ++way) {
   }
-  (void)lay_out(otherwise);
 }
+
+// The last way is always enough.
+constexpr Shortening::Copies kInOnePlace[] = {Shortening::Copies::fewest, Shortening::Copies::in_turn};
+constexpr Shortening::Copies kInSeveralPlaces[] = {Shortening::Copies::two_turns, Shortening::Copies::six_turns, Shortening::Copies::all};
+constexpr Shortening::Copies kExhaustive[] = {Shortening::Copies::all};
 
 }  // namespace
 
@@ -229,8 +236,8 @@ std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& option
   const std::int64_t alignment = graph::kHostAlignment;
   std::int64_t most = 0;
   for_batches(options, exhaustive, [&](const graph::Batch& batch) {
-    bool takes_turns = exhaustive || index.takes_turns;
-    lay_out_enough(takes_turns, Shortening::Copies::fewest, exhaustive ? Shortening::Copies::all : Shortening::Copies::in_turn, [&](Shortening::Copies copies) {
+    std::size_t way = exhaustive ? 0 : index.way_in_one_place;
+    lay_out_enough(exhaustive ? std::span<const Shortening::Copies>(kExhaustive) : kInOnePlace, way, [&](Shortening::Copies copies) {
       parts.assign(index.layers.parts.begin(), index.layers.parts.end());
       shortening.run(parts, index.ids, model, copies);
       graph::Builder(g, model, parts, options, batch).build();
@@ -239,7 +246,7 @@ std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& option
       if (steady) most = std::max(most, bytes);
       return steady;
     });
-    if (!exhaustive) index.takes_turns = takes_turns;
+    if (!exhaustive) index.way_in_one_place = way;
   });
   return most;
 }
@@ -260,6 +267,10 @@ std::vector<std::int64_t> compute_buffers_bytes(const Model& model, const GraphO
     Mixing h;
     h.value = ids[i];
     h.add(plan.layers[i] * 2 + (plan.experts_on_host[i] ? 1 : 0));
+    if (moves_weights(plan) && !tensor_bytes.empty()) {
+      // What is moved needs room: a mix may give layers of the same shapes other formats.
+      for (const auto& part : index.layers.parts[i].parts) h.add(tensor_bytes[static_cast<std::size_t>(part.tensor - model.tensors.data())]);
+    }
     ids[i] = h.value;
   }
   graph::Machine machine;
@@ -274,8 +285,10 @@ std::vector<std::int64_t> compute_buffers_bytes(const Model& model, const GraphO
   const graph::Division division{plan, tensor_bytes};
   for_batches(options, exhaustive, [&](const graph::Batch& batch) {
     // Between several places turns are longer than what is known of one place.
-    bool takes_turns = exhaustive;
-    lay_out_enough(takes_turns, in_one_place ? Shortening::Copies::fewest : Shortening::Copies::checked, in_one_place ? Shortening::Copies::in_turn : Shortening::Copies::all, [&](Shortening::Copies copies) {
+    std::size_t none = 0;
+    auto& way = exhaustive ? none : in_one_place ? index.way_in_one_place : index.way_in_several;
+    const auto ways = exhaustive ? std::span<const Shortening::Copies>(kExhaustive) : in_one_place ? std::span<const Shortening::Copies>(kInOnePlace) : kInSeveralPlaces;
+    lay_out_enough(ways, way, [&](Shortening::Copies copies) {
       parts.assign(index.layers.parts.begin(), index.layers.parts.end());
       shortening.run(parts, ids, model, copies);
       graph::Builder(g, model, parts, options, batch, &division).build();
