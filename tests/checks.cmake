@@ -32,6 +32,11 @@ if(TARGET planner_c)
   endif()
 endif()
 
+# The examples of the documents print what stands there.
+if(TARGET planner-cli)
+  add_test(NAME docs_examples COMMAND ${PLANNER_BASH} ${CMAKE_CURRENT_LIST_DIR}/docs_check.sh $<TARGET_FILE:planner-cli>)
+endif()
+
 if(PLANNER_INSTALL AND TARGET planner-cli)
   add_test(NAME downstream COMMAND ${PLANNER_BASH} ${CMAKE_CURRENT_LIST_DIR}/downstream/run.sh ${PROJECT_BINARY_DIR}
     -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_CXX_FLAGS=${CMAKE_CXX_FLAGS} -DCMAKE_BUILD_TYPE=${CMAKE_BUILD_TYPE})
