@@ -187,7 +187,7 @@ TEST_CASE("vLLM: generations of rules") {
   CHECK(rules("0.6.4").step_holds_context);
   CHECK_FALSE(rules("v0.8.5").step_holds_context);
   CHECK_EQ(rules("0.10").pool, PoolKind::shared_pages);
-  CHECK_EQ(rules("0.11.2").tokens_printed, TokensPrinted::slots);
+  CHECK_EQ(rules("0.11.2").tokens_printed, TokensPrinted::held);
   CHECK_EQ(rules("0.21").tokens_printed, TokensPrinted::context);
   CHECK(rules("").graphs_within);
   CHECK_EQ(rules("not a version").tokens_printed, rules("").tokens_printed);

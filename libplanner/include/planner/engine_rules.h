@@ -34,7 +34,7 @@ enum class PoolKind : std::uint8_t {
 
 /// What an engine prints as the tokens that its pool holds.
 enum class TokensPrinted : std::uint8_t {
-  slots,    ///< blocks / groups * tokens of the smallest block
+  held,     ///< blocks / groups * tokens of the smallest block
   context,  ///< requests of the longest context that fit, times that context
 };
 
@@ -85,7 +85,7 @@ struct ServerRules {
   std::int64_t state_pages = 1;     ///< shared_pages: pages of a request per group of recurrent layers
   double sliding_ratio = 0;         ///< per_kind: tokens of the sliding pool per token of the full one; 0: what the window needs
   std::int64_t conv_state_bytes = 2, mamba_state_bytes = 2, linear_state_bytes = 4;  ///< per element of a state
-  TokensPrinted tokens_printed = TokensPrinted::slots;
+  TokensPrinted tokens_printed = TokensPrinted::held;
 
   bool absorbed_mla = false;        ///< copies of the MLA projections, multiplied into each other, lie beside the weights
   bool last_stage_takes_rest = false;  ///< layers over go to the last stage; otherwise to those before it

@@ -222,7 +222,7 @@ ServerRules read_server(Fields f, ServerRules r) {
   r.conv_state_bytes = f.integer("conv_state_bytes").value_or(r.conv_state_bytes);
   r.mamba_state_bytes = f.integer("mamba_state_bytes").value_or(r.mamba_state_bytes);
   r.linear_state_bytes = f.integer("linear_state_bytes").value_or(r.linear_state_bytes);
-  r.tokens_printed = one_of<TokensPrinted>(f, "tokens_printed", {{"slots", TokensPrinted::slots}, {"context", TokensPrinted::context}}, r.tokens_printed);
+  r.tokens_printed = one_of<TokensPrinted>(f, "tokens_printed", {{"slots", TokensPrinted::held}, {"context", TokensPrinted::context}}, r.tokens_printed);
   r.absorbed_mla = f.boolean("absorbed_mla", r.absorbed_mla);
   r.last_stage_takes_rest = f.boolean("last_stage_takes_rest", r.last_stage_takes_rest);
   r.logit_bytes = f.integer("logit_bytes").value_or(r.logit_bytes);
