@@ -94,10 +94,9 @@ class Shortening {
   enum class Copies : std::uint8_t { fewest, in_turn, two_turns, six_turns, all };
 
   /// Replaces `parts`, all layers, by those to lay out. `ids` tell the layers apart.
-  void run(std::vector<graph::LayerParts>& parts, std::span<const std::uint64_t> ids, const Model& model, Copies copies) {
+  void run(std::vector<graph::LayerParts>& parts, std::span<const std::uint64_t> ids, Copies copies) {
     repeated_.clear();
-    // Each layer of a sparse-attention model holds a tensor from the start.
-    if (copies == Copies::all || model.hyperparameters.indexer_heads > 0 || parts.size() <= kLongestGroup) return;
+    if (copies == Copies::all || parts.size() <= kLongestGroup) return;
     ids_ = ids;
     kept_.clear();
     const std::size_t n = ids_.size() - 1;
@@ -152,9 +151,16 @@ struct Index {
   Layers layers;
   std::vector<std::uint64_t> ids;
   const Model* of;
+  bool inputs_by_layer;  ///< layers hold tensors of their own from the start: every layer counts
   std::size_t way_in_one_place = 0, way_in_several = 0;  ///< which way of shortening was enough before: fewer copies are not tried again
 
-  explicit Index(const Model& model) : of(&model) {
+  explicit Index(const Model& model) : of(&model), inputs_by_layer(model.hyperparameters.indexer_heads > 0) {
+    for (const auto& layer : model.layers) {
+      for (const auto& mixer : layer.mixers) {
+        const auto* attention = std::get_if<Attention>(&mixer);
+        inputs_by_layer = inputs_by_layer || (attention != nullptr && attention->cross_tokens > 0);
+      }
+    }
     layers.collect(model);
     // Gemma 3n's first layers are sparse.
     constexpr std::int64_t kSparseLayers = 10;
@@ -239,7 +245,7 @@ std::int64_t compute_buffer_bytes(const Model& model, const GraphOptions& option
     std::size_t way = exhaustive ? 0 : index.way_in_one_place;
     lay_out_enough(exhaustive ? std::span<const Shortening::Copies>(kExhaustive) : kInOnePlace, way, [&](Shortening::Copies copies) {
       parts.assign(index.layers.parts.begin(), index.layers.parts.end());
-      shortening.run(parts, index.ids, model, copies);
+      shortening.run(parts, index.ids, index.inputs_by_layer ? Shortening::Copies::all : copies);
       graph::Builder(g, model, parts, options, batch).build();
       std::int64_t bytes = 0;
       const bool steady = graph::buffer_bytes(g, std::span(&alignment, 1), std::span(&bytes, 1), shortening.repeated());
@@ -290,7 +296,7 @@ std::vector<std::int64_t> compute_buffers_bytes(const Model& model, const GraphO
     const auto ways = exhaustive ? std::span<const Shortening::Copies>(kExhaustive) : in_one_place ? std::span<const Shortening::Copies>(kInOnePlace) : kInSeveralPlaces;
     lay_out_enough(ways, way, [&](Shortening::Copies copies) {
       parts.assign(index.layers.parts.begin(), index.layers.parts.end());
-      shortening.run(parts, ids, model, copies);
+      shortening.run(parts, ids, index.inputs_by_layer ? Shortening::Copies::all : copies);
       graph::Builder(g, model, parts, options, batch, &division).build();
       graph::schedule(g, machine);
       const bool steady = graph::buffer_bytes(g, alignments, bytes, shortening.repeated());
