@@ -24,21 +24,19 @@ std::string percent(double share) { return fmt::format("{:.1f} %", 100 * share);
 void print_rows(const std::vector<FittedRow>& rows) {
   Table table({{"row", Align::left},
                {"device", Align::left, true},
-               {"back end", Align::left},
                {"model", Align::left, true},
-               {"quantization", Align::left},
-               {"test", Align::left},
-               {"depth", Align::right},
+               {"quant", Align::left, true},
+               {"test", Align::left, true},
                {"measured", Align::right},
-               {"predicted", Align::right},
+               {"planner", Align::right},
                {"error", Align::right}});
   for (const auto& r : rows) {
     const auto& m = *r.measurement;
     const double error = r.relative_error();
     const auto colour = error > 0.2 || error < -0.2 ? Colour::red : Colour::plain;
-    table.add({m.id, m.devices > 1 ? fmt::format("{} x {}", m.devices, m.device) : m.device, m.backend, m.model, m.quantization,
-               fmt::format("{}{:.0f}", m.test == MeasuredTest::decode ? "tg" : "pp", m.tokens), fmt::format("{:.0f}", m.depth), significant(m.tokens_per_s), significant(r.predicted),
-               paint(fmt::format("{:+.1f} %", 100 * error), colour)});
+    const auto device = fmt::format("{}{} {}", m.devices > 1 ? fmt::format("{} x ", m.devices) : std::string(), m.device, m.backend);
+    const auto test = fmt::format("{}{:.0f}{}", m.test == MeasuredTest::decode ? "tg" : "pp", m.tokens, m.depth > 0 ? fmt::format(" @ d{:.0f}", m.depth) : std::string());
+    table.add({m.id, device, m.model.substr(m.model.rfind('/') + 1), m.quantization, test, significant(m.tokens_per_s), significant(r.predicted), paint(fmt::format("{:+.1f} %", 100 * error), colour)});
   }
   std::puts(table.text().c_str());
 }

@@ -69,8 +69,11 @@ std::int64_t build_of(const Deployment& deployment) {
   return text::parse_int(std::string_view(version).substr(1)).value_or(kNewest);
 }
 
+/// The loader turns flash attention off for Grok, whatever is asked. Source: llama_init_from_model in src/llama-context.cpp (ggml-org/llama.cpp).
+bool is_never_flash(const Model& model) { return model.hyperparameters.architecture == "grok"; }
+
 bool llama_cpp_allows_flash_attention(const Model& model, Generation generation) {
-  if (model.hyperparameters.architecture == "grok") return false;
+  if (is_never_flash(model)) return false;
   if (generation != Generation::b4748) return true;
   for (const auto& layer : model.layers) {
     for (const auto& mixer : layer.mixers) {
@@ -95,8 +98,7 @@ LlamaRules ik_rules(const Model& model, const Workload& w, std::int64_t build) {
   LlamaRules r;
   r.is_ik = true;
   r.generation = Generation::b4748;
-  r.flash_attention = w.flash_attention == FlashAttention::automatic ? build >= kFlashDefault : w.flash_attention == FlashAttention::on;
-  if (model.hyperparameters.architecture == "grok") r.flash_attention = false;
+  r.flash_attention = !is_never_flash(model) && (w.flash_attention == FlashAttention::automatic ? build >= kFlashDefault : w.flash_attention == FlashAttention::on);
   const std::int64_t mla = w.mla.value_or(build >= kLatentDefault ? 3 : 0);
   r.mla_cache = mla == 0 ? MlaCache::expanded : mla == 1 && !r.flash_attention ? MlaCache::compressed_with_v : MlaCache::compressed;
   r.mla_graph = mla == 0 ? MlaGraph::expanded : mla > 1 && r.flash_attention ? MlaGraph::unpacked : MlaGraph::absorbed;

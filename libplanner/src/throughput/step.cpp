@@ -13,7 +13,8 @@
 namespace planner::throughput {
 namespace {
 
-/// Two all-reduces a layer: their latency, and the share of the link's stated (two-way) bandwidth that one direction reaches.
+// Assumptions, not fitted: no measurement that is known tells them apart from the rest of a step.
+/// Two all-reduces a layer: the latency of one, and the bandwidth of a link that nobody states (PCIe 4.0 x16).
 constexpr double kAllReduceLatency = 15e-6;
 constexpr double kUnknownLink = 25e9;
 /// Of PCIe's raw rate that large copies reach.

@@ -115,6 +115,8 @@ double expert_coverage(double share, double tokens) {
 }
 
 double step_coverage(double share, double tokens) {
+  // Tokens of one step choose alike: they reach as many experts as this power of them would if they chose freely. Taken, with kGatheredExperts (terms.cpp),
+  // from the llama-batched-bench rows of data/measurements/serving.csv; docs/methods.md says so.
   constexpr double kIndependent = 0.55;
   return expert_coverage(share, tokens > 1 ? std::pow(tokens, kIndependent) : 1);
 }
